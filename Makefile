@@ -1,0 +1,52 @@
+# The workbook's commands. `make help` lists them.
+PYTHON  ?= python3
+PROFILE ?= workbook
+ARGS    ?=
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install figures test lint types unit smoke lab bench test-long clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(READY) ## make .venv with the exact versions of requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)
+
+figures: $(READY) ## run every notebook and write every figure (PROFILE=workbook, ARGS="--only 03")
+	$(BIN)/python -m semcal_utils.regenerate --profile $(PROFILE) $(ARGS)
+
+test: lint types unit smoke ## lint, types, unit tests, and the whole workbook at tiny sizes
+
+lint: $(READY) ## ruff: lint and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy on the package
+	$(BIN)/mypy
+
+unit: $(READY) ## unit tests
+	$(BIN)/python -m pytest
+
+smoke: $(READY) ## the whole workbook once, in the smoke profile
+	$(BIN)/python -m pytest -m workbook
+
+test-long: $(READY) ## the long suites
+	$(BIN)/python -m pytest -m long
+
+bench: $(READY) ## measure speed against the reference recipes
+	$(BIN)/python -m benchmarks
+
+lab: $(READY) ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb
+
+clean: ## forget everything the notebooks made (media, captions, models, runs)
+	find data -mindepth 1 ! -name README.md -delete
