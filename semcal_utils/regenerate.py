@@ -1,0 +1,145 @@
+"""Regenerate the workbook: `python -m semcal_utils.regenerate` runs the notebooks by papermill.
+
+A profile (`notebooks/profiles/<name>.yaml`) names the datasets and the parameters. Every dataset
+goes through the numbered notebooks in order, then the last one gathers. A notebook whose source,
+parameters, inputs and package versions are those of its last finished run is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from semcal_utils import workspace
+from semcal_utils.notebook_plan import PlanError, Step, make_plan, select_steps
+from semcal_utils.notebook_runner import NotebookFailed, finished_before, record_finished, run_step
+
+
+@dataclass
+class Outcome:
+    """What happened to one notebook: how long it took, or that it was still true."""
+
+    step: Step
+    seconds: float
+    reused: bool
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the process exit status (0 well, 1 failed, 2 refused)."""
+    options = parse_arguments(arguments)
+    root = workspace.project_root()
+    try:
+        plan = make_plan(options.profile, root)
+        steps = select_steps(plan, dataset=options.dataset, only=options.only, start=options.start)
+    except PlanError as error:
+        print(f"semcal_utils.regenerate: {error}", file=sys.stderr)
+        return 2
+    if options.list:
+        print(table_of_steps(steps))
+        return 0
+    began = time.perf_counter()
+    outcomes: list[Outcome] = []
+    try:
+        with forced_run(options.force):
+            for step in steps:
+                outcomes.append(run_or_reuse(step, force=options.force))
+                print(line_of(outcomes[-1]), flush=True)
+    except NotebookFailed as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was finished is kept: the same command goes on from there.")
+        return 130
+    print(closing_lines(outcomes, time.perf_counter() - began, root, options.profile))
+    return 0
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m semcal_utils.regenerate",
+        description="Run the notebooks of a profile and write every table and figure.",
+    )
+    add = parser.add_argument
+    add("--profile", default=workspace.PUBLISHED_PROFILE, help="a file in notebooks/profiles/")
+    add("--dataset", help="only this dataset of the profile")
+    add("--only", metavar="03", help="only the notebook with this number")
+    add("--from", dest="start", metavar="03", help="this notebook and those after it")
+    add("--force", action="store_true", help="make everything again")
+    add("--list", action="store_true", help="show what would run, and run nothing")
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def forced_run(force: bool) -> Iterator[None]:
+    """Tell the kernels, for the length of the block, that older artefacts are not to be reused."""
+    if not force:
+        yield
+        return
+    os.environ[workspace.FORCE_VARIABLE] = workspace.start_of_forced_run()
+    try:
+        yield
+    finally:
+        del os.environ[workspace.FORCE_VARIABLE]
+
+
+def run_or_reuse(step: Step, *, force: bool) -> Outcome:
+    """Run one notebook unless its last finished run is still true."""
+    if not force and finished_before(step):
+        return Outcome(step, 0.0, reused=True)
+    began = time.perf_counter()
+    run_step(step)
+    seconds = time.perf_counter() - began
+    record_finished(step, seconds)
+    return Outcome(step, seconds, reused=False)
+
+
+def line_of(outcome: Outcome) -> str:
+    """Return the one line printed for a notebook."""
+    how = "up to date" if outcome.reused else f"{outcome.seconds:7.1f} s"
+    return f"  {outcome.step.notebook:<28} {outcome.step.dataset or '(all)':<16} {how:>10}"
+
+
+def table_of_steps(steps: list[Step]) -> str:
+    """Return the plan as lines, with what would be reused."""
+    lines = []
+    for step in steps:
+        state = "up to date" if finished_before(step) else "to run"
+        lines.append(f"  {step.notebook:<28} {step.dataset or '(all)':<16} {state:>10}")
+    return "\n".join(lines)
+
+
+def closing_lines(outcomes: list[Outcome], seconds: float, root: Path, profile: str) -> str:
+    """Return what the run cost and where to look."""
+    ran = [outcome for outcome in outcomes if not outcome.reused]
+    folder = root / "data" / "runs" / profile
+    figures = root / "figures" if profile == workspace.PUBLISHED_PROFILE else folder / "*/figures"
+    peak = peak_memory_of_children() / 1e9
+    cost = f", peak memory {peak:.1f} GB" if ran else ""
+    return (
+        f"{len(ran)} notebooks run, {len(outcomes) - len(ran)} up to date, "
+        f"{seconds / 60:.1f} minutes{cost}.\n"
+        f"  figures   {figures}\n"
+        f"  notebooks {folder / '*/notebooks'}\n"
+        f"  tables    {folder}"
+    )
+
+
+def peak_memory_of_children() -> float:
+    """Return the largest resident memory of a finished kernel, in bytes (0 where not known)."""
+    try:
+        import resource
+    except ImportError:  # Windows keeps no such record
+        return 0.0
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return float(largest if sys.platform == "darwin" else largest * 1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
