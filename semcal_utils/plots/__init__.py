@@ -1,0 +1,48 @@
+"""Figures. Every function takes the data and an `ax`, draws, and returns the `ax`.
+
+One palette everywhere: general amber, real blue, filtered light blue, rejected grey (the
+colour-blind safe set of Okabe and Ito).
+"""
+
+from semcal_utils.plots.distributions import (
+    plot_acceptance_by_label,
+    plot_acceptance_curve,
+    plot_coin_stream,
+    plot_label_bars,
+    plot_log_ratio_histogram,
+)
+from semcal_utils.plots.items import plot_captioned_pictures, plot_sentence_lengths
+from semcal_utils.plots.results import (
+    plot_bound_trade_off,
+    plot_convergence,
+    plot_heat_map,
+    plot_metric_by_severity,
+    plot_reduction_bars,
+)
+from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
+from semcal_utils.plots.training import plot_captioner_progress, plot_confusion, plot_loss_curves
+from semcal_utils.plots.words import plot_token_contributions
+
+__all__ = [
+    "COLOURS",
+    "new_figure",
+    "panel_grid",
+    "percent",
+    "plot_acceptance_by_label",
+    "plot_acceptance_curve",
+    "plot_bound_trade_off",
+    "plot_captioned_pictures",
+    "plot_captioner_progress",
+    "plot_coin_stream",
+    "plot_confusion",
+    "plot_convergence",
+    "plot_heat_map",
+    "plot_label_bars",
+    "plot_log_ratio_histogram",
+    "plot_loss_curves",
+    "plot_metric_by_severity",
+    "plot_reduction_bars",
+    "plot_sentence_lengths",
+    "plot_token_contributions",
+    "use_style",
+]

@@ -1,0 +1,210 @@
+"""How far the kept stream is from the world: convergence, trade-offs, tables as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from semcal_utils.plots.style import (
+    COLOURS,
+    SEQUENTIAL,
+    frame_or_new,
+    legend_above,
+    percent,
+    readable_on,
+)
+
+
+def plot_convergence(
+    seen: np.ndarray,
+    paths: Mapping[str, np.ndarray],
+    floor: np.ndarray | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw deception as the stream flows: of all items, and of those that were kept.
+
+    Args:
+        seen: Items seen so far, shape (steps,).
+        paths: KL(stream‖R) in nats by name (`general`, `filtered`, `oracle`), shape (steps,) each.
+        floor: What chance alone gives the kept items, shape (steps,); drawn as a band from 0.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    names = {
+        "general": "the stream as it comes",
+        "filtered": "what the filter keeps",
+        "oracle": "what a filter that knew the label keeps",
+    }
+    if floor is not None:
+        ax.fill_between(
+            seen, 1e-5, floor, color="#EFEFEF", label="noise floor of the kept items", linewidth=0
+        )
+    for name, path in paths.items():
+        style = ":" if name == "oracle" else "-"
+        ax.plot(seen, path, style, color=COLOURS[name], label=names.get(name, name))
+    ax.set_yscale("log")
+    ax.set(xlabel="items seen", ylabel="deception KL(·‖R), nats")
+    lowest = min(float(np.nanmin(np.maximum(path, 1e-4))) for path in paths.values())
+    ax.set_ylim(max(lowest * 0.6, 1e-4), None)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    return ax
+
+
+def plot_reduction_bars(
+    table: pd.DataFrame, *, ceiling: Sequence[float] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the deception reduction per severity with its interval and the oracle's as a tick.
+
+    Args:
+        table: Index: severities. Columns `reduction`, `low`, `high` (shares of 1; nan where
+            undefined).
+        ceiling: The label oracle's reduction per severity.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    places = np.arange(len(table))
+    values = table["reduction"].to_numpy(float)
+    errors = np.abs(table[["low", "high"]].to_numpy(float).T - values)
+    shown = np.isfinite(values)
+    ax.bar(
+        places[shown],
+        values[shown],
+        0.56,
+        color=COLOURS["filtered"],
+        yerr=errors[:, shown],
+        error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.2, "capsize": 4},
+        label="deception reduction, 95 % interval",
+    )
+    for place in places[shown]:
+        ax.text(
+            place - 0.2,
+            max(values[place], 0) / 2,
+            f"{values[place]:.1%}",
+            ha="left",
+            va="center",
+            fontweight="bold",
+        )
+    for place in places[~shown]:
+        ax.text(place, 0.03, "undefined", ha="center", color=COLOURS["quiet"], style="italic")
+    if ceiling is not None:
+        kept = np.isfinite(np.asarray(ceiling, float)) & shown
+        ax.hlines(
+            np.asarray(ceiling)[kept],
+            places[kept] - 0.36,
+            places[kept] + 0.36,
+            color=COLOURS["oracle"],
+            linewidth=2.2,
+            label="label oracle (ceiling)",
+        )
+    ax.set_xticks(places, table.index)
+    ax.set(ylabel="deception reduction", ylim=(min(0.0, np.nanmin([0.0, *values])) * 1.15, 1.08))
+    percent(ax)
+    legend_above(ax)
+    return ax
+
+
+def plot_metric_by_severity(
+    table: pd.DataFrame, label: str, *, shares: bool = False, ax: Axes | None = None
+) -> Axes:
+    """Draw one measure per severity as connected points, one line per stream.
+
+    Args:
+        table: Index: severities; columns: streams (`general`, `filtered`, `oracle`).
+        label: What the measure is, with its unit.
+        shares: Whether the values are shares of 1, to be written as percentages.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    names = {"general": "stream", "filtered": "kept", "oracle": "label oracle"}
+    for column in table:
+        ax.plot(
+            table.index,
+            table[column],
+            ":" if column == "oracle" else "-",
+            marker="o",
+            color=COLOURS.get(str(column), COLOURS["rejected"]),
+            label=names.get(str(column), str(column)),
+        )
+    ax.set(ylabel=label)
+    ax.set_ylim(0, None)
+    if shares:
+        percent(ax)
+    return ax
+
+
+def plot_bound_trade_off(
+    log_bounds: np.ndarray,
+    pass_rate: np.ndarray,
+    deception: np.ndarray,
+    chosen: float,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what a larger bound M buys (less deception) and what it costs (fewer items).
+
+    Args:
+        log_bounds: log M, nats, shape (bounds,).
+        pass_rate: Share kept at each bound.
+        deception: KL(kept‖R) at each bound, nats.
+        chosen: The bound in use, log M in nats.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    ax.plot(log_bounds, deception, color=COLOURS["filtered"], label="deception of what is kept")
+    ax.set(xlabel="log bound log M, nats", ylabel="KL(kept‖R), nats")
+    ax.set_ylim(0, None)
+    right = ax.twinx()
+    right.plot(log_bounds, pass_rate, "--", color=COLOURS["general"], label="pass rate")
+    right.set(ylabel="pass rate", ylim=(0, 1.03))
+    percent(right)
+    right.grid(visible=False)
+    right.spines["right"].set_visible(True)
+    ax.axvline(chosen, color=COLOURS["quiet"], linestyle=":", linewidth=1.2)
+    handles = [*ax.get_lines()[:1], *right.get_lines()]
+    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1)
+    return ax
+
+
+def plot_heat_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a table of shares (dataset × severity) as a heat map; undefined cells stay hatched.
+
+    Args:
+        table: Shares of 1; nan where undefined.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.0, 0.75 * len(table) + 1.3)
+    values = table.to_numpy(float)
+    ax.imshow(np.nan_to_num(values), cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            colour = readable_on(SEQUENTIAL(float(np.clip(value, 0, 1))))
+            ax.text(
+                column, row, f"{value:.1%}", ha="center", va="center", color=colour, fontsize=12
+            )
+        else:
+            # A number here would claim what nobody measured.
+            corner = (column - 0.5, row - 0.5)
+            ax.add_patch(
+                Rectangle(corner, 1, 1, facecolor="#F4F4F4", edgecolor="#DDDDDD", hatch="////")
+            )
+            ax.text(
+                column,
+                row,
+                "undefined",
+                ha="center",
+                va="center",
+                color=COLOURS["quiet"],
+                fontsize=9.5,
+            )
+    ax.set_xticks(range(table.shape[1]), table.columns)
+    ax.set_yticks(range(len(table)), table.index)
+    ax.xaxis.tick_top()
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return ax

@@ -1,0 +1,112 @@
+"""How models learn: losses, held-out measures, confusions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from semcal_utils.plots.style import (
+    COLOURS,
+    SEQUENTIAL,
+    frame_or_new,
+    legend_above,
+    percent,
+    readable_on,
+)
+
+
+def plot_loss_curves(
+    history: pd.DataFrame, *, ax: Axes | None = None, title: str = "", legend: bool = True
+) -> Axes:
+    """Draw training and held-out loss over steps, with the kept checkpoint marked.
+
+    Args:
+        history: Columns `step`, `split` (`train` or `held_out`) and `loss` (nats per token).
+        ax: Frame to draw in.
+        title: Name of the model.
+        legend: Whether to show one.
+    """
+    ax = frame_or_new(ax)
+    for split, colour, name in (
+        ("train", COLOURS["rejected"], "training"),
+        ("held_out", COLOURS["real"], "held out"),
+    ):
+        part = history[history["split"] == split]
+        marker = "o" if split == "held_out" else None
+        ax.plot(part["step"], part["loss"], color=colour, label=name, marker=marker, markersize=3.5)
+    held_out = history[history["split"] == "held_out"]
+    if len(held_out):
+        best = held_out.loc[held_out["loss"].idxmin()]
+        ax.annotate(
+            f"{best['loss']:.2f}",
+            (best["step"], best["loss"]),
+            xytext=(0, -14),
+            textcoords="offset points",
+            ha="right",
+            color=COLOURS["real"],
+            fontsize=9.5,
+        )
+    ax.set(xlabel="step", ylabel="loss, nats per token", title=title)
+    if legend:
+        ax.legend(loc="upper right")
+    return ax
+
+
+def plot_captioner_progress(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how the captioner's held-out accuracy rises with training.
+
+    Args:
+        history: Column `step` and held-out shares `topic_accuracy` and `meaning_accuracy`.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    for column, colour, name in (
+        ("topic_accuracy", COLOURS["real"], "topic right"),
+        ("meaning_accuracy", COLOURS["filtered"], "objects, count and setting all right"),
+    ):
+        part = history.dropna(subset=[column])
+        ax.plot(part["step"], part[column], color=colour, marker="o", markersize=3.5, label=name)
+        if len(part):
+            last = part.iloc[-1]
+            ax.annotate(
+                f"{last[column]:.1%}",
+                (last["step"], last[column]),
+                xytext=(6, -4),
+                textcoords="offset points",
+                color=colour,
+                fontsize=9.5,
+            )
+    ax.set(xlabel="step", ylabel="held-out pictures", ylim=(0, 1.04))
+    ax.margins(x=0.09)
+    percent(ax)
+    legend_above(ax)
+    return ax
+
+
+def plot_confusion(confusion: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a row-normalised confusion: true label down, label read from the caption across.
+
+    Args:
+        confusion: Shares, rows sum to 1.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 6.2, 5.2)
+    values = confusion.to_numpy()
+    ax.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    for row, column in np.argwhere(values >= 0.005):
+        share = values[row, column]
+        ax.text(
+            column,
+            row,
+            f"{share:.0%}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color=readable_on(SEQUENTIAL(share)),
+        )
+    ax.set_xticks(range(confusion.shape[1]), confusion.columns, rotation=40, ha="right")
+    ax.set_yticks(range(len(confusion)), confusion.index)
+    ax.set(xlabel="label read from the caption", ylabel="true label")
+    ax.grid(visible=False)
+    return ax
