@@ -23,7 +23,13 @@ import yaml
 
 KNOWN_KEYS = {"description", "shared", "notebooks", "datasets"}
 FIRST, LAST = "00", "07"
-PYTHON_TYPES = {"int": int, "float": (float, int), "str": str, "bool": bool, "list": list}
+PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (float, int),
+    "str": (str,),
+    "bool": (bool,),
+    "list": (list,),
+}
 
 
 class PlanError(ValueError):

@@ -46,6 +46,8 @@ def run_step(step: Step, *, cell_timeout: int = CELL_TIMEOUT) -> None:
             kernel_name="python3",
             execution_timeout=cell_timeout,
             log_output=False,
+            # Kernels of this run listen on loopback only; their start-up notice is noise.
+            extra_arguments=["--log-level=50"],
             progress_bar={"desc": title, "leave": False},
         )
     except PapermillExecutionError as error:
@@ -88,6 +90,7 @@ def keep_side_files_in(folder: Path) -> None:
         place = folder / variable.lower()
         place.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault(variable, str(place))
+    os.environ["SEMCAL_HEADLESS"] = "1"
     # papermill and the kernel warn about frozen modules and a missing debugger on every start.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 

@@ -92,7 +92,9 @@ def plain(value: Any) -> Any:
         return plain(value.to_dict())
     if isinstance(value, pd.DataFrame):
         return plain(value.to_dict(orient="records"))
-    if isinstance(value, list | tuple | np.ndarray | pd.Index):
+    if isinstance(value, np.ndarray | pd.Index):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)

@@ -4,14 +4,18 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
+from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
 from semcal_utils.plots.distributions import (
     plot_acceptance_by_label,
     plot_acceptance_curve,
-    plot_coin_stream,
     plot_label_bars,
     plot_log_ratio_histogram,
 )
-from semcal_utils.plots.items import plot_captioned_pictures, plot_sentence_lengths
+from semcal_utils.plots.items import (
+    plot_captioned_pictures,
+    plot_sentence_lengths,
+    plot_sentences,
+)
 from semcal_utils.plots.results import (
     plot_bound_trade_off,
     plot_convergence,
@@ -20,11 +24,17 @@ from semcal_utils.plots.results import (
     plot_reduction_bars,
 )
 from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
-from semcal_utils.plots.training import plot_captioner_progress, plot_confusion, plot_loss_curves
-from semcal_utils.plots.words import plot_token_contributions
+from semcal_utils.plots.training import (
+    plot_captioner_progress,
+    plot_confusion,
+    plot_loss_curves,
+    plot_relative_table,
+)
+from semcal_utils.plots.words import plot_token_contributions, plot_token_log_probs
 
 __all__ = [
     "COLOURS",
+    "draw_coin_filter",
     "new_figure",
     "panel_grid",
     "percent",
@@ -42,7 +52,10 @@ __all__ = [
     "plot_loss_curves",
     "plot_metric_by_severity",
     "plot_reduction_bars",
+    "plot_relative_table",
     "plot_sentence_lengths",
+    "plot_sentences",
     "plot_token_contributions",
+    "plot_token_log_probs",
     "use_style",
 ]

@@ -133,38 +133,3 @@ def plot_acceptance_by_label(
     ]
     legend_above(ax, handles=handles)
     return ax
-
-
-def plot_coin_stream(
-    is_heads: np.ndarray, accepted: np.ndarray, *, columns: int = 40, ax: Axes | None = None
-) -> Axes:
-    """Draw a stream of coins in reading order: dropped ones grey and hollow.
-
-    Args:
-        is_heads: shape (coins,).
-        accepted: shape (coins,).
-        columns: Coins per line.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, height=2.6)
-    place = np.arange(len(is_heads))
-    x, y = place % columns, -(place // columns)
-    for mask, colour, name in (
-        (is_heads, COLOURS["general"], "heads"),
-        (~is_heads, COLOURS["real"], "tails"),
-    ):
-        ax.scatter(x[mask & accepted], y[mask & accepted], 52, color=colour, label=f"{name}, kept")
-        ax.scatter(
-            x[mask & ~accepted],
-            y[mask & ~accepted],
-            34,
-            facecolor="none",
-            edgecolor=colour,
-            linewidth=1.1,
-            alpha=0.55,
-            label=f"{name}, dropped",
-        )
-    ax.set_axis_off()
-    ax.set_xlim(-0.8, columns - 0.2)
-    legend_above(ax, columns=4)
-    return ax

@@ -57,7 +57,7 @@ def plot_captioned_pictures(
             fontsize=8,
             color=colour,
         )
-    figure.get_layout_engine().set(hspace=0.16, h_pad=0.16)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", hspace=0.16, h_pad=0.16)
     return figure
 
 
@@ -89,3 +89,27 @@ def plot_sentence_lengths(items: pd.DataFrame, *, ax: Any = None) -> Any:
     ax.grid(axis="x")
     ax.grid(axis="y", visible=False)
     return ax
+
+
+def plot_sentences(sentences: Sequence[str], labels: Sequence[str]) -> Figure:
+    """Draw sentences as a page of cards, each under the name of its label.
+
+    Args:
+        sentences: Plain text; long ones are wrapped.
+        labels: One per sentence.
+    """
+    columns, width = 2, 62
+    cards = [
+        (label, textwrap.wrap(sentence.replace("$", r"\$"), width, max_lines=3, placeholder=" …"))
+        for sentence, label in zip(sentences, labels, strict=True)
+    ]
+    rows = -(-len(cards) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(8.6, 0.72 * rows), squeeze=False)
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.99, bottom=0.01, wspace=0.04, hspace=0.06)
+    for ax in axes.flat:
+        ax.set_axis_off()
+        ax.set(xlim=(0, 1), ylim=(0, 1))
+    for ax, (label, lines) in zip(axes.flat, cards, strict=False):
+        ax.text(0, 0.96, label, fontsize=8.5, fontweight="bold", color=COLOURS["real"], va="top")
+        ax.text(0, 0.70, "\n".join(lines), fontsize=8.5, color=COLOURS["ink"], va="top")
+    return figure

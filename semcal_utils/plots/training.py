@@ -110,3 +110,32 @@ def plot_confusion(confusion: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="label read from the caption", ylabel="true label")
     ax.grid(visible=False)
     return ax
+
+
+def plot_relative_table(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a table of positive numbers, each column coloured relative to its lowest.
+
+    Args:
+        table: Numbers where less is better, such as perplexities.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 6.4, 3.4)
+    values = table.to_numpy(float)
+    excess = values / values.min(axis=0) - 1
+    shade = 0.75 * np.exp(-excess / max(float(np.median(excess[excess > 0], axis=None)), 1e-9))
+    ax.imshow(shade, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        best = row == int(np.argmin(values[:, column]))
+        ax.text(
+            column,
+            row,
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            color=readable_on(SEQUENTIAL(shade[row, column])),
+            fontweight="bold" if best else "normal",
+        )
+    ax.set_xticks(range(table.shape[1]), table.columns)
+    ax.set_yticks(range(len(table)), table.index)
+    ax.grid(visible=False)
+    return ax

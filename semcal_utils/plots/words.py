@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from semcal_utils.plots.style import COLOURS, DIVERGING, frame_or_new, readable_on
+from semcal_utils.plots.style import (
+    COLOURS,
+    DIVERGING,
+    frame_or_new,
+    legend_above,
+    readable_on,
+)
 
 
 def plot_token_contributions(
@@ -67,4 +73,32 @@ def plot_token_contributions(
         ax.text(
             1.0, -row, f"{total:+.2f}", ha="right", va="center", fontsize=9.5, fontweight="bold"
         )
+    return ax
+
+
+def plot_token_log_probs(
+    tokens: Sequence[str],
+    log_prob_general: Sequence[float],
+    log_prob_real: Sequence[float],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw each token's log-probability under both models, joined by a line.
+
+    Args:
+        tokens: Readable pieces, in reading order.
+        log_prob_general: Nats, one per token.
+        log_prob_real: Nats, one per token.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    places = np.arange(len(tokens))
+    ax.vlines(places, log_prob_general, log_prob_real, color="#BBBBBB", linewidth=2)
+    ax.plot(places, log_prob_general, "o", color=COLOURS["general"], label="general", markersize=8)
+    ax.plot(places, log_prob_real, "o", color=COLOURS["real"], label="real", markersize=6)
+    names = [token.replace("$", r"\$") for token in tokens]
+    ax.set_xticks(places, names, rotation=35, ha="right", rotation_mode="anchor")
+    ax.set(ylabel="log p(token), nats")
+    ax.set_ylim(None, 0.25)
+    legend_above(ax)
     return ax

@@ -1,0 +1,209 @@
+"""The `item` recipe: log ratios calibrated caption by caption, without labels.
+
+On a balanced pool of held-out real and general captions r/(1 + r) must equal P(real|c). A logistic
+or isotonic curve makes it so; a shift makes E_G[min(r, M)] = 1, and M = |G|/|R| caps the ratio.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from semcal_utils.acceptance import checked_log_bound, log_mean_exp
+
+Method = Literal["logistic", "isotonic"]
+
+
+class _Curve(Protocol):
+    def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+
+@dataclass(frozen=True)
+class ItemCalibration:
+    """A monotone curve from raw to calibrated log ratios.
+
+    Attributes:
+        method: "logistic" or "isotonic".
+        log_bound: cap of the calibrated log ratio, in nats.
+        shift: added, in nats, so that the capped ratio averages one over general captions.
+        curve: the fitted curve to P(real|c) on a balanced pool.
+    """
+
+    method: Method
+    log_bound: float
+    shift: float
+    curve: _Curve
+
+    def log_ratios(self, log_ratio: ArrayLike) -> NDArray[np.float64]:
+        """Calibrate raw log ratios.
+
+        Args:
+            log_ratio: (n,) raw log ratios by the estimator that was calibrated, in nats.
+
+        Returns:
+            (n,) calibrated log ratios, at most `log_bound`.
+
+        Raises:
+            ValueError: a ratio that is not finite.
+        """
+        raw = _checked_ratios(log_ratio)
+        return np.minimum(_log_odds(self.curve, raw) + self.shift, self.log_bound)
+
+
+def calibrate_items(
+    log_ratio: ArrayLike,
+    real: ArrayLike,
+    *,
+    log_bound: float,
+    method: Method = "logistic",
+) -> ItemCalibration:
+    """Calibrate log ratios on held-out general captions, some of which are real.
+
+    R is a part of G, so a real caption counts once as real and once as general; weights balance the
+    two pools. No label is used.
+
+    Args:
+        log_ratio: (n,) raw log ratios of held-out general captions, in nats.
+        real: (n,) bool, which of them belong to R.
+        log_bound: exact bound log(|G|/|R|) in nats.
+        method: "logistic" (slope and offset; the slope is never negative) or "isotonic" (any rising
+            curve, for a thousand captions or more).
+
+    Returns:
+        The calibration.
+
+    Raises:
+        ValueError: unknown method, ratios that are not finite, or no real captions.
+    """
+    raw, members = _checked_ratios(log_ratio), np.asarray(real, dtype=bool)
+    bound = checked_log_bound(log_bound)
+    if method not in ("logistic", "isotonic"):
+        raise ValueError(f"Unknown calibration {method!r}; choose logistic or isotonic.")
+    if members.shape != raw.shape:
+        raise ValueError(f"There are {len(raw)} log ratios but {len(members)} memberships.")
+    if not members.any():
+        raise ValueError("None of the held-out captions is real; hold out more of general_train.")
+    values, outcomes, weights = _balanced_pool(raw, members)
+    curve = (_Logistic if method == "logistic" else _Isotonic)(values, outcomes, weights)
+    odds = _log_odds(curve, raw)
+    return ItemCalibration(method, bound, _shift_to_one(odds, bound), curve)
+
+
+def reliability(log_ratio: ArrayLike, real: ArrayLike, *, bins: int = 10) -> pd.DataFrame:
+    """Reliability of log ratios: r/(1 + r) against the share of real captions in a balanced pool.
+
+    Args:
+        log_ratio: (n,) log ratios of held-out general captions, in nats.
+        real: (n,) bool, which of them belong to R.
+        bins: number of bins of equal weight.
+
+    Returns:
+        One row per bin: predicted (mean r/(1 + r)), observed (share of real), its standard_error,
+        and captions (how many general captions fall in it).
+
+    Raises:
+        ValueError: ratios that are not finite, or no real captions.
+    """
+    raw, members = _checked_ratios(log_ratio), np.asarray(real, dtype=bool)
+    if not members.any():
+        raise ValueError("None of the captions is real: there is nothing to compare with.")
+    values, outcomes, weights = _balanced_pool(raw, members)
+    order = np.argsort(values, kind="stable")
+    place = np.cumsum(weights[order]) / weights.sum()
+    cell = np.minimum((place * bins - 1e-9).astype(int), bins - 1)
+    pool = pd.DataFrame(
+        {
+            "bin": cell,
+            "weight": weights[order],
+            "predicted": expit(values[order]) * weights[order],
+            "observed": outcomes[order] * weights[order],
+            "squares": weights[order] ** 2,
+            "captions": 1 - outcomes[order],
+        }
+    )
+    table = pool.groupby("bin").sum()
+    table[["predicted", "observed"]] = table[["predicted", "observed"]].div(table["weight"], axis=0)
+    spread = table["observed"] * (1 - table["observed"])
+    table["standard_error"] = np.sqrt(spread * table["squares"]) / table["weight"]
+    table["captions"] = table["captions"].astype(int)
+    return table[["predicted", "observed", "standard_error", "captions"]].reset_index(drop=True)
+
+
+class _Logistic:
+    """Platt's curve P = 1/(1 + exp(-(s·log r + b))), nearly unpenalised."""
+
+    def __init__(
+        self,
+        values: NDArray[np.float64],
+        outcomes: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> None:
+        # Scaled, so that the solver meets numbers near one even for ratios of thousands of nats.
+        self._scale = max(float(np.abs(values).max()), 1e-12)
+        model = LogisticRegression(C=1e6, max_iter=1000)
+        model.fit(values[:, None] / self._scale, outcomes, sample_weight=weights)
+        self._slope = max(0.0, float(model.coef_[0, 0]))
+        self._offset = float(model.intercept_[0]) if self._slope > 0 else 0.0
+
+    def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._slope * values / self._scale + self._offset
+
+
+class _Isotonic:
+    """The rising step curve nearest to the outcomes; half a caption keeps it off zero and one."""
+
+    def __init__(
+        self,
+        values: NDArray[np.float64],
+        outcomes: NDArray[np.float64],
+        weights: NDArray[np.float64],
+    ) -> None:
+        least = 0.5 * float(weights.min()) / float(weights.sum())
+        self._curve = IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip")
+        self._curve.fit(values, outcomes, sample_weight=weights)
+
+    def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(logit(self._curve.predict(values)))
+
+
+def _log_odds(curve: _Curve, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(curve.predict(values), dtype=float)
+
+
+def _balanced_pool(
+    raw: NDArray[np.float64], members: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Values, outcomes and weights of real captions (half the weight) and all general ones."""
+    values = np.concatenate([raw[members], raw])
+    outcomes = np.concatenate([np.ones(members.sum()), np.zeros(len(raw))])
+    weights = np.where(outcomes == 1, len(raw) / members.sum(), 1.0)
+    return values, outcomes, weights
+
+
+def _shift_to_one(odds: NDArray[np.float64], log_bound: float) -> float:
+    """Shift b with E_G[min(r·e^b, M)] = 1; zero bound means R = G, where every ratio is one."""
+
+    def excess(shift: float) -> float:
+        return float(log_mean_exp(np.minimum(odds + shift, log_bound)))
+
+    if log_bound == 0:
+        return float(-odds.min())
+    lowest = -float(odds.max()) - 1.0
+    return float(brentq(excess, lowest, log_bound - float(odds.min()) + 1.0, xtol=1e-12))
+
+
+def _checked_ratios(log_ratio: ArrayLike) -> NDArray[np.float64]:
+    raw = np.asarray(log_ratio, dtype=float)
+    wrong = np.flatnonzero(~np.isfinite(raw))
+    if not len(raw) or len(wrong):
+        place = f"row {wrong[0]} is not finite" if len(wrong) else "there are none"
+        raise ValueError(f"Calibration needs finite log ratios: {place}.")
+    return raw

@@ -1,0 +1,167 @@
+"""Estimates with intervals from running sums alone: a stream keeps no memory of its items."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from semcal_utils.divergence import kl_divergence, noise_band, noise_floor, reduction_of
+
+Floats = NDArray[np.float64]
+Sums = tuple[Floats, Floats]
+"""Per label, the sum of weights and the sum of squared weights, each of shape (K,)."""
+
+
+class Estimate(NamedTuple):
+    """A number with its interval; `note` says why it is undefined (NaN), else it is empty."""
+
+    value: float
+    low: float
+    high: float
+    plug_in: float
+    noise_floor: float
+    size: float
+    note: str = ""
+
+
+def mean_estimate(total: float, squares: float, items: int, *, level: float) -> Estimate:
+    """Estimate a mean of numbers in [0, 1] from their sum, e.g. the pass rate.
+
+    Args:
+        total: their sum.
+        squares: the sum of their squares.
+        items: how many they are.
+        level: probability that the (normal) interval should hold.
+
+    Returns:
+        The mean; NaN without items.
+    """
+    if not items:
+        return _undefined("no item was decided on")
+    mean = total / items
+    spread = math.sqrt(max(squares / items - mean**2, 0.0) / items)
+    reach = float(norm.ppf((1 + level) / 2)) * spread
+    return Estimate(mean, max(0.0, mean - reach), min(1.0, mean + reach), mean, 0.0, items)
+
+
+def deception_estimate(
+    weights: Floats,
+    squares: Floats,
+    real: Floats,
+    *,
+    level: float,
+    draws: int,
+    rng: np.random.Generator,
+) -> Estimate:
+    """Estimate KL(p‖R) in nats, with p the shares of the weights.
+
+    The value is bias-corrected and never below zero; the interval is `deception_draws`' quantiles.
+
+    Args:
+        weights: sum of weights per label, shape (K,).
+        squares: sum of squared weights per label, shape (K,); equal to weights for plain counts.
+        real: R, shape (K,).
+        level: probability that the interval should hold.
+        draws: bootstrap draws.
+        rng: source of the draws.
+
+    Returns:
+        The estimate in nats; NaN without items.
+    """
+    size = _size(weights, squares)
+    if size == 0:
+        return _undefined("there are no labelled items")
+    plug_in = float(kl_divergence(weights / weights.sum(), real))
+    floor = noise_floor(real.size, size)
+    drawn = deception_draws(weights, squares, real, draws=draws, rng=rng)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(max(0.0, plug_in - floor), float(low), float(high), plug_in, floor, size)
+
+
+def reduction_estimate(
+    stream: Sums,
+    kept: Sums,
+    real: Floats,
+    *,
+    level: float,
+    draws: int,
+    rng: np.random.Generator,
+) -> Estimate:
+    """Estimate the deception reduction 1 − KL(kept‖R)/KL(stream‖R), both bias-corrected.
+
+    The two sides are drawn independently, which makes the interval somewhat wide: errs on the safe
+    side, as what is kept follows the stream it came from.
+
+    Args:
+        stream: sums of the stream.
+        kept: sums of what was kept.
+        real: R, shape (K,).
+        level: probability that the interval should hold.
+        draws: bootstrap draws.
+        rng: source of the draws.
+
+    Returns:
+        The reduction, 1 being perfect; NaN with a note where nothing was kept or the stream's own
+        deception is within its noise.
+    """
+    options = {"level": level, "draws": draws, "rng": rng}
+    before = deception_estimate(*stream, real, **options)  # type: ignore[arg-type]
+    after = deception_estimate(*kept, real, **options)  # type: ignore[arg-type]
+    if math.isnan(before.value):
+        return _undefined(before.note)
+    noise = noise_band(real.size, before.size, level=level)
+    plug_in = reduction_of(before.plug_in, after.plug_in, noise=noise)
+    if math.isnan(plug_in.value):
+        return _undefined(plug_in.reason)
+    befores = deception_draws(*stream, real, draws=draws, rng=rng)
+    afters = deception_draws(*kept, real, draws=draws, rng=rng)
+    tiny = np.finfo(float).tiny
+    reductions = 1 - afters / np.maximum(befores, tiny)
+    low, high = np.quantile(reductions, [(1 - level) / 2, (1 + level) / 2])
+    value = 1 - after.value / max(before.value, tiny)
+    return Estimate(value, float(low), float(high), plug_in.value, math.nan, after.size)
+
+
+def deception_draws(
+    weights: Floats, squares: Floats, real: Floats, *, draws: int, rng: np.random.Generator
+) -> Floats:
+    """Draw KL(p‖R) from the Bayesian bootstrap over items, bias removed, never below zero.
+
+    Each label's Σ a·Exp(1) has mean Σa and variance Σa²; a gamma variable with the same two moments
+    stands for it (exactly, for plain counts), so that sums are all one needs. Bootstrap draws carry
+    the plug-in's bias twice: once from the sample and once from the draw.
+
+    Args:
+        weights: Σa per label, shape (K,).
+        squares: Σa² per label, shape (K,).
+        real: R, shape (K,).
+        draws: number of draws.
+        rng: their source.
+
+    Returns:
+        Nats, shape (draws,).
+
+    Source:
+        Rubin (1981), the Bayesian bootstrap; Miller (1955), the bias.
+    """
+    occurs = squares > 0
+    shape, scale = weights[occurs] ** 2 / squares[occurs], squares[occurs] / weights[occurs]
+    sums = np.zeros((draws, real.size))
+    sums[:, occurs] = rng.gamma(shape, scale, size=(draws, shape.size))
+    totals = sums.sum(axis=1, keepdims=True)
+    shares = np.where(totals > 0, sums / np.where(totals > 0, totals, 1.0), real)
+    floor = noise_floor(real.size, _size(weights, squares))
+    return np.maximum(kl_divergence(shares, real) - 2 * floor, 0.0)
+
+
+def _size(weights: Floats, squares: Floats) -> float:
+    total = float(squares.sum())
+    return float(weights.sum()) ** 2 / total if total > 0 else 0.0
+
+
+def _undefined(note: str) -> Estimate:
+    return Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, note)

@@ -1,0 +1,244 @@
+"""From texts to batches of token ids: start and end tokens, windows, filling and packing.
+
+Training and scoring lay tokens out by the same functions, so that a text means the same token
+sequence in both: `[start] + tokens + [end]`, where the start token is context only and the end
+token is learnt and scored. The masks are made from lengths, never from the value of a token id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class TokenWindow:
+    """A stretch of a text that fits the model's context.
+
+    Attributes:
+        ids: Token ids, at most the model's context.
+        first_target: Position in `ids` of the first token to predict; those before are context.
+        text_index: Which text the window belongs to.
+        text_offset: Position in the whole sequence of the text of `ids[0]`.
+    """
+
+    ids: list[int]
+    first_target: int
+    text_index: int
+    text_offset: int
+
+    @property
+    def targets(self) -> int:
+        """How many tokens of this window are predicted."""
+        return len(self.ids) - self.first_target
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Windows laid out as one rectangle of token ids.
+
+    Attributes:
+        input_ids: (rows, length) token ids; filling is the pad id and is never a target.
+        labels: (rows, length) token ids where a token is predicted from the one before it,
+            -100 elsewhere.
+        position_ids: (rows, length) positions that start again at 0 with every window, or None
+            when each row holds one window.
+        order: For every target, read row by row, the place of its window in the input.
+    """
+
+    input_ids: torch.Tensor
+    labels: torch.Tensor
+    position_ids: torch.Tensor | None
+    order: list[int]
+
+
+def start_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the id that stands before the first token: `bos`, or the end token without one."""
+    start = tokenizer.bos_token_id
+    return end_token_id(tokenizer) if start is None else int(start)
+
+
+def end_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the id that ends a text.
+
+    Raises:
+        ValueError: The tokenizer has none.
+    """
+    if tokenizer.eos_token_id is None:
+        raise ValueError(
+            "The tokenizer has no end token, so the end of a text cannot be learnt or scored; "
+            "set tokenizer.eos_token to a token of its vocabulary."
+        )
+    return int(tokenizer.eos_token_id)
+
+
+def pad_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the id that fills rows: the pad token, or the end token where there is none.
+
+    Either will do: masks come from lengths, so no filling is ever read or predicted.
+    """
+    pad = tokenizer.pad_token_id
+    return end_token_id(tokenizer) if pad is None else int(pad)
+
+
+def encode_texts(
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    *,
+    start: bool = True,
+    end: bool = True,
+) -> list[list[int]]:
+    """Encode every text as `[start] + tokens + [end]`.
+
+    A literal `<|endoftext|>` inside a text is spelt out like any other characters: only the
+    sequence's own start and end carry the special meaning.
+
+    Args:
+        tokenizer: A fast tokenizer.
+        texts: Texts; an empty one is only start and end.
+        start: Put the start token before.
+        end: Put the end token behind.
+
+    Returns:
+        Token ids per text.
+
+    Raises:
+        TypeError: `texts` is one string, or an item is not a string; the message names it.
+        ValueError: The tokenizer has no end token.
+    """
+    check_texts(texts)
+    before = [start_token_id(tokenizer)] if start else []
+    after = [end_token_id(tokenizer)] if end else []
+    if not texts:
+        return []
+    encoded = tokenizer(
+        list(texts),
+        add_special_tokens=False,
+        split_special_tokens=True,
+        return_attention_mask=False,
+        # Long texts are cut into windows later, so the tokenizer's warning would mislead.
+        verbose=False,
+    )["input_ids"]
+    return [before + list(ids) + after for ids in encoded]
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Raise a sentence that names the first item that is not a string."""
+    if isinstance(texts, str):
+        raise TypeError("texts is a single string; pass a list of strings.")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"texts[{index}] is {type(text).__name__}, not a string; "
+                "give items without a caption an empty string or leave them out."
+            )
+
+
+def context_length(model: Any) -> int:
+    """Return how many tokens the model reads at once, or raise when its config does not say."""
+    config = getattr(model, "config", None)
+    if config is None:
+        raise ValueError(
+            f"{type(model).__name__} has no config, so its context and vocabulary are unknown; "
+            "pass a transformers model."
+        )
+    text_config = config.get_text_config()
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len"):
+        if (length := getattr(text_config, name, None)) is not None:
+            return int(length)
+    raise ValueError(
+        f"The config of {type(model).__name__} names no context length; "
+        "set config.max_position_embeddings."
+    )
+
+
+def cut_windows(
+    sequences: Iterable[Sequence[int]], context: int, *, overlap: int | None = None
+) -> list[TokenWindow]:
+    """Cut token sequences into windows that fit the context; each token is predicted once.
+
+    A sequence within the context is one window. A longer one slides: each further window repeats
+    the last `overlap` tokens as context and predicts only what is new.
+
+    Args:
+        sequences: Token ids per text, the first of each being context only.
+        context: Most tokens per window.
+        overlap: Tokens of context that a further window repeats; half the context by default.
+
+    Returns:
+        Windows in the order of the texts; a sequence of fewer than two tokens gives none.
+    """
+    overlap = context // 2 if overlap is None else overlap
+    if not 1 <= overlap < context:
+        raise ValueError(f"overlap must lie between 1 and {context - 1} tokens, got {overlap}.")
+    windows = []
+    for index, ids in enumerate(sequences):
+        scored = 1
+        while scored < len(ids):
+            begin = 0 if scored == 1 else scored - overlap
+            stop = min(begin + context, len(ids))
+            windows.append(TokenWindow(list(ids[begin:stop]), scored - begin, index, begin))
+            scored = stop
+    return windows
+
+
+def lay_out(
+    windows: Sequence[TokenWindow], *, pad_id: int, row_length: int | None = None
+) -> TokenBatch:
+    """Lay windows out as a rectangle: one per row, or packed several to a row.
+
+    Args:
+        windows: At least one window.
+        pad_id: Token id that fills the rows' ends; it is neither read by a target nor predicted.
+        row_length: Pack windows into rows of at most this many tokens (longest first, each into
+            the first row with room); None gives every window its own row. Packed windows do not
+            see each other when the model gets `position_ids` and no attention mask and no cache.
+
+    Returns:
+        The batch.
+    """
+    rows = _first_fit(windows, row_length) if row_length else [[i] for i in range(len(windows))]
+    width = max(sum(len(windows[i].ids) for i in row) for row in rows)
+    ids, labels, positions, order = [], [], [], []
+    for row in rows:
+        row_ids: list[int] = []
+        row_labels: list[int] = []
+        row_positions: list[int] = []
+        for i in row:
+            window = windows[i]
+            row_ids += window.ids
+            row_labels += [IGNORED] * window.first_target + window.ids[window.first_target :]
+            row_positions += range(len(window.ids))
+            order += [i] * window.targets
+        filling = width - len(row_ids)
+        ids.append(row_ids + [pad_id] * filling)
+        labels.append(row_labels + [IGNORED] * filling)
+        positions.append(row_positions + list(range(filling)))
+    packed = any(len(row) > 1 for row in rows)
+    return TokenBatch(
+        torch.tensor(ids),
+        torch.tensor(labels),
+        torch.tensor(positions) if packed else None,
+        order,
+    )
+
+
+def _first_fit(windows: Sequence[TokenWindow], row_length: int) -> list[list[int]]:
+    rows: list[list[int]] = []
+    room: list[int] = []
+    for i in sorted(range(len(windows)), key=lambda i: -len(windows[i].ids)):
+        length = len(windows[i].ids)
+        row = next((r for r, left in enumerate(room) if left >= length), None)
+        if row is None:
+            rows.append([i])
+            room.append(max(row_length, length) - length)
+        else:
+            rows[row].append(i)
+            room[row] -= length
+    return rows
