@@ -68,19 +68,23 @@ def throughput(items: int, single_items: int) -> dict[str, float]:
     }
 
 
-def alarm_behaviour(streams: int) -> dict[str, dict[str, float]]:
-    """Return, by severity, the share of streams that raised the alarm and its median delay."""
+def alarm_behaviour(streams: int) -> dict[str, dict[str, float | None]]:
+    """Return, by severity, the share of streams that raised the alarm and its median delay.
+
+    The delay is None where most streams stayed silent.
+    """
     rng = np.random.default_rng(1)
-    behaviour = {}
+    behaviour: dict[str, dict[str, float | None]] = {}
     for severity, target in SEVERITIES.items():
         # The world is the tilt of a uniform stream, as severities are drawn.
         world = tilted_to(REAL, np.linspace(-1, 1, 10), target) if target else REAL
         labels = rng.choice(10, (streams, 2000), p=REAL)
         times = alarm_times(alarm_paths(labels, world), alpha=ALPHA)
+        median = float(np.median(times))
         behaviour[severity] = {
             "kl": float(kl_divergence(REAL, world)),
             "share_alarmed": float(np.isfinite(times).mean()),
-            "median_delay_items": float(np.median(times)),
+            "median_delay_items": median if np.isfinite(median) else None,
         }
     return behaviour
 

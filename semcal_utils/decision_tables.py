@@ -170,9 +170,9 @@ def probability_where(
     return np.where(decided, accept_probability(below_bound, 0.0), np.nan)
 
 
-def reason_texts(reasons: np.ndarray) -> np.ndarray:
-    """Turn places in `REASONS` into the sentences themselves."""
-    return np.array(REASONS, dtype=object)[reasons]
+def reason_texts(reasons: np.ndarray) -> pd.api.extensions.ExtensionArray:
+    """Turn places in `REASONS` into a column of the sentences themselves."""
+    return pd.Series(REASONS).array.take(reasons)
 
 
 def float_column(table: pd.DataFrame, column: str) -> np.ndarray:

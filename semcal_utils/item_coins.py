@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -181,42 +180,51 @@ def require_probabilities(
 
 
 class RecentHashes:
-    """The last so many id hashes, so that an item that returns soon is known again.
+    """Recent id hashes, so that an item that returns soon is known again.
+
+    Two generations are held: when the young one is full it becomes the old one, and the old one is
+    forgotten whole. So the last `limit` new hashes are always known, and at most twice as many.
 
     Args:
-        limit: how many are remembered; the oldest is forgotten first.
-        hashes: those remembered already, oldest first.
+        limit: size of a generation; zero remembers nothing.
+        young: hashes of the young generation.
+        old: hashes of the old one.
     """
 
-    def __init__(self, limit: int, hashes: Iterable[int] = ()) -> None:
+    def __init__(self, limit: int, young: Iterable[int] = (), old: Iterable[int] = ()) -> None:
         self.limit = limit
-        self._queue: deque[int] = deque(hashes)
-        self._known: set[int] = set(self._queue)
+        self._young, self._old = set(young), set(old)
 
     def add(self, id_hash: int) -> bool:
         """Remember one hash; return False, changing nothing, if it is known already."""
-        if id_hash in self._known:
+        if id_hash in self._young or id_hash in self._old:
             return False
-        self._known.add(id_hash)
-        self._queue.append(id_hash)
-        self._forget()
+        if self.limit:
+            self._young.add(id_hash)
+            self._grow_old()
         return True
 
     def add_all(self, hashes: np.ndarray) -> np.ndarray:
         """Remember hashes in order; return, as a bool array, which ones were new."""
-        arrivals: list[int] = hashes.tolist()
-        distinct = set(arrivals)
-        if len(distinct) < len(arrivals) or not self._known.isdisjoint(distinct):
-            return np.array([self.add(one) for one in arrivals], dtype=bool)
-        self._queue.extend(arrivals)
-        self._known |= distinct
-        self._forget()
-        return np.ones(len(arrivals), dtype=bool)
+        new = np.ones(hashes.size, dtype=bool)
+        start = 0
+        while self.limit and start < hashes.size:
+            stop = start + self.limit - len(self._young)
+            arrivals: list[int] = hashes[start:stop].tolist()
+            distinct = set(arrivals)
+            known = not (distinct.isdisjoint(self._young) and distinct.isdisjoint(self._old))
+            if known or len(distinct) < len(arrivals):
+                new[start:stop] = [self.add(one) for one in arrivals]
+            else:
+                self._young |= distinct
+                self._grow_old()
+            start = stop
+        return new
 
-    def to_list(self) -> list[int]:
-        """Return the remembered hashes, oldest first."""
-        return list(self._queue)
+    def to_lists(self) -> tuple[list[int], list[int]]:
+        """Return the young and the old generation, each in ascending order."""
+        return sorted(self._young), sorted(self._old)
 
-    def _forget(self) -> None:
-        while len(self._queue) > self.limit:
-            self._known.discard(self._queue.popleft())
+    def _grow_old(self) -> None:
+        if len(self._young) >= self.limit:
+            self._young, self._old = set(), self._young

@@ -21,7 +21,7 @@ from semcal_utils.oracles import checked_posterior
 LOWEST_LOG_ACCEPTANCE = -40.0
 """log a of captions that are never kept: finite, so that tables and plots stay whole."""
 
-_RIDGES = np.concatenate([[1e-7], np.geomspace(1e-5, 10.0, 37)])
+_RIDGES = np.concatenate([[1e-7], np.geomspace(1e-5, 1e4, 46)])
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def _weights(multipliers: NDArray[np.float64], world: NDArray[np.float64]) -> ND
 
 
 def _scales(world: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1/√R_k, which makes the penalised mismatch a χ² divergence; labels R lacks count as rarest."""
-    return 1 / np.sqrt(np.maximum(world, world[world > 0].min()))
+    """1/√R_k, which makes the penalised mismatch a χ² divergence; floored for labels R lacks."""
+    return 1 / np.sqrt(np.maximum(world, 0.01 / len(world)))
 
 
 def _solve(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
+from scipy.stats import chi2
 
 from semcal_utils.oracles import checked_posterior
 
@@ -19,6 +20,7 @@ def em_frequencies(
     general: ArrayLike,
     *,
     strength: float = 0.0,
+    significance: float | None = None,
     tolerance: float = 1e-9,
     iterations: int = 10_000,
 ) -> NDArray[np.float64]:
@@ -29,6 +31,8 @@ def em_frequencies(
             have learnt from these captions.
         general: (K,) label frequencies G of the captions that the classifier learnt from.
         strength: pseudo-captions spread like G (a Dirichlet prior); more keep R nearer to G.
+        significance: if given, G itself is returned unless a likelihood-ratio test at this level
+            tells the captions' labels from G, so that an honest stream is left alone.
         tolerance: stop when no frequency moves further than this.
         iterations: stop after this many rounds at the latest.
 
@@ -49,6 +53,9 @@ def em_frequencies(
         estimate = updated
         if moved < tolerance:
             break
+    evidence = 2 * float(np.sum(np.log(likelihood @ estimate)))
+    if significance is not None and chi2.sf(evidence, len(stream) - 1) > significance:
+        return stream / stream.sum()
     return estimate
 
 
@@ -68,8 +75,8 @@ def bbse_frequencies(
         (K,) frequencies R.
 
     Raises:
-        ValueError: no captions, or rows that are no distributions (in the confusion: a label without
-            captions).
+        ValueError: no captions, or rows that are no distributions (in the confusion: a label that
+            has no captions).
     """
     rows = checked_posterior(posterior)
     if not len(rows):

@@ -73,8 +73,9 @@ class SemanticFilter:
         adaptive: raise the bound to every higher ratio that arrives; accepts made under the lower
             bound are then thinned by M_old / M_new with `still_accepted(kept, log_bound=...)`.
         highest_log_bound: where an adaptive bound stops rising, e.g. the exact log(|G|/|R|).
-        remember: how many of the last ids are known again when they return. Beyond them a
-            repeated id meets its old coin, so under the same bound the same decision.
+        remember: how many of the last ids are sure to be known again when they return; up to twice
+            as many are held. Beyond them a repeated id meets its old coin, so under the same bound
+            the same decision.
     """
 
     def __init__(
@@ -191,7 +192,7 @@ class SemanticFilter:
             "highest_log_bound": self.highest_log_bound,
             "remember": self.remember,
             "counts": self.counts,
-            "recent": self._recent.to_list(),
+            "recent": self._recent.to_lists(),
         }
         return json.dumps(state, allow_nan=False)
 
@@ -212,7 +213,7 @@ class SemanticFilter:
         counts, recent = state.pop("counts"), state.pop("recent")
         resumed = cls(**state, ratio_of_captions=ratio_of_captions)
         resumed.counts = counts
-        resumed._recent = RecentHashes(resumed.remember, recent)
+        resumed._recent = RecentHashes(resumed.remember, *recent)
         return resumed
 
     def _decide_one(self, item: Mapping[str, Any], log_ratio: float) -> Decision:
@@ -265,7 +266,7 @@ class SemanticFilter:
             self.counts[reason] += int(count)
         return pd.DataFrame(
             {
-                "item_id": ids,
+                "item_id": ids if missing.any() else table["item_id"].array,
                 "label": table["label"].array if "label" in table else None,
                 "log_ratio": ratios,
                 "accept_probability": probability,

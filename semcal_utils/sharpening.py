@@ -145,3 +145,69 @@ def choose_sharpening(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) ->
     if allowed.empty:
         return curve.loc[curve["pass_rate"].idxmax()]
     return allowed.loc[allowed["filtered_kl"].idxmin()]
+
+
+def labels_needed(
+    log_ratio: ArrayLike,
+    labels: Sequence[str],
+    real: ArrayLike,
+    categories: Sequence[str],
+    *,
+    sizes: Sequence[int],
+    repeats: int = 20,
+    quantile: float = 0.9,
+    powers: Sequence[float] = POWERS,
+    minimum_pass_rate: float = 0.0,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Measure how many labelled captions the choice of the power takes.
+
+    For each size, that many captions are drawn to choose s; the rest measure what the choice is
+    worth against the best s in hindsight on that rest.
+
+    Args:
+        log_ratio: (n,) log ratios of held-out labelled general captions, in nats.
+        labels: (n,) their labels.
+        real: (K,) label frequencies R.
+        categories: (K,) distinct labels.
+        sizes: numbers of labelled captions, each well below n.
+        repeats: draws per size.
+        quantile: bound, as a share of the sharpened ratios.
+        powers: values of s.
+        minimum_pass_rate: least share to keep.
+        seed: fixes the draws.
+
+    Returns:
+        One row per draw: size, repeat, power, deception_reduction and best_in_hindsight on the
+        rest.
+
+    Raises:
+        ValueError: a size that leaves nothing to measure on.
+    """
+    ratios, names = np.asarray(log_ratio, dtype=float), np.asarray(labels, dtype=object)
+    if not sizes or min(sizes) < 1 or max(sizes) >= len(ratios):
+        raise ValueError(f"Sizes must lie between 1 and {len(ratios) - 1}, got {list(sizes)}.")
+    rng = np.random.default_rng(seed)
+    rows = []
+    for size in sizes:
+        for repeat in range(repeats):
+            order = rng.permutation(len(ratios))
+            few, rest = order[:size], order[size:]
+            options = {"powers": powers, "quantiles": (quantile,)}
+            curve = sharpening_curve(ratios[few], list(names[few]), real, categories, **options)
+            power = choose_sharpening(curve, minimum_pass_rate=minimum_pass_rate)["power"]
+            hindsight = sharpening_curve(
+                ratios[rest], list(names[rest]), real, categories, held_out=ratios, **options
+            )
+            best = choose_sharpening(hindsight, minimum_pass_rate=minimum_pass_rate)
+            reached = hindsight.loc[hindsight["power"] == power, "deception_reduction"]
+            rows.append(
+                {
+                    "size": size,
+                    "repeat": repeat,
+                    "power": power,
+                    "deception_reduction": float(reached.iloc[0]),
+                    "best_in_hindsight": float(best["deception_reduction"]),
+                }
+            )
+    return pd.DataFrame(rows)

@@ -48,10 +48,9 @@ _STATE = (
 class StreamMonitor:
     """Running account of a stream and of what a filter keeps of it.
 
-    Every item counts in the stream's label frequencies. The kept side is counted twice: `kept` by
-    the coins that fell, and `expected` by acceptance probabilities, coins integrated out. Deception
-    and effective size n_eff = (Σa)²/Σa² use the latter. When an adaptive bound rises, the expected
-    side shrinks by M_old/M_new with it; `kept` stays as the coins fell.
+    The kept side is counted twice: `kept` by the coins that fell, `expected` by acceptance
+    probabilities, coins integrated out. Deception and n_eff = (Σa)²/Σa² use the latter. When an
+    adaptive bound rises, `expected` shrinks by M_old/M_new with it; `kept` stays as the coins fell.
 
     The alarm is E_t = Π_s [(n_{y_s} + ½)/(s − 1 + K/2)] / R(y_s): it may be read after every item,
     and on an honest stream it ever reaches 1/alpha with probability at most alpha. For streams
@@ -194,7 +193,7 @@ class StreamMonitor:
             if np.any(np.diff(bounds) < 0):
                 raise ValueError("log_bound falls within the table; give decisions as they came.")
             self._follow_bound(float(bounds[-1]))
-            probability = probability * np.exp(bounds - bounds[-1])
+            probability *= np.exp(bounds - bounds[-1])
         accepted = decisions["accepted"].to_numpy(dtype=bool)
         decided = ~np.isnan(probability)
         weights = np.where(decided, probability, 0.0)

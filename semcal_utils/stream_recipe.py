@@ -32,8 +32,8 @@ from semcal_utils.sharpening import (
     sharpening_curve,
 )
 
-MINIMUM_SHARE_OF_ORACLE = 0.45
-"""Pass rate to keep, as a share of the label oracle's."""
+MINIMUM_SHARE_OF_ORACLE = 0.5
+"""Least pass rate on the held-out part, as a share of the label oracle's."""
 
 
 @dataclass(frozen=True)

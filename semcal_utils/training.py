@@ -1,6 +1,6 @@
 """The parts of a training run: batches of similar length, the loss, the held-out loss, the bar.
 
-`language_models.fine_tune` puts them together. They are the Hugging Face `Trainer` with three
+`fine_tuning.fine_tune` puts them together. They are the Hugging Face `Trainer` with three
 things replaced: the order of the batches depends on seed and epoch alone, so that a resumed run
 sees what an uninterrupted one sees; the vocabulary head runs only where a token is predicted; the
 held-out loss is a mean over tokens, not over batches.
@@ -21,8 +21,13 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 from transformers import Trainer, TrainerCallback
 
-from semcal_utils.scoring import batches_by_length, evaluating, target_log_probs
-from semcal_utils.token_batches import IGNORED, TokenWindow, lay_out
+from semcal_utils.scoring_batches import (
+    batches_by_length,
+    evaluating,
+    predicting_positions,
+    target_log_probs,
+)
+from semcal_utils.token_batches import TokenWindow, lay_out
 
 POOL_OF_BATCHES = 16  # batches whose texts are sorted by length together
 HELD_OUT_TOKEN_BUDGET = 2048
@@ -166,18 +171,16 @@ class CaptionTrainer(Trainer):
         Raises:
             TrainingDiverged: The loss is not finite; the message names the step and the texts.
         """
-        labels = inputs["labels"][:, 1:]
-        predicted = labels != IGNORED
+        predicting = predicting_positions(inputs["labels"])
         outputs = model(
             input_ids=inputs["input_ids"],
             position_ids=inputs.get("position_ids"),
             use_cache=False,
-            logits_to_keep=nn.functional.pad(predicted, (0, 1)),
+            logits_to_keep=predicting,
         )
-        total = nn.functional.cross_entropy(
-            outputs.logits.float(), labels[predicted], reduction="sum"
-        )
-        loss = total / (predicted.sum() if num_items_in_batch is None else num_items_in_batch)
+        targets = inputs["labels"][:, 1:][predicting[:, :-1]]
+        total = nn.functional.cross_entropy(outputs.logits.float(), targets, reduction="sum")
+        loss = total / (len(targets) if num_items_in_batch is None else num_items_in_batch)
         if not torch.isfinite(loss):
             texts = ", ".join(str(int(i)) for i in inputs["text_indices"][:8])
             raise TrainingDiverged(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -183,17 +183,20 @@ def test_shards_of_other_items_or_another_captioner_are_refused(tmp_path):
 
 
 def test_no_more_pictures_are_decoded_at_a_time_than_a_batch_holds():
-    class Counting(ColourNamer):
-        most = 0
+    class Remembering(ColourNamer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.handed: list[weakref.ref] = []
+            self.most = 0
 
         def caption(self, items, *, batch_size=8, progress=True):
-            gc.collect()
-            alive = sum(issubclass(type(thing), Image.Image) for thing in gc.get_objects())
-            self.most = max(self.most, alive)
+            self.handed += [weakref.ref(item) for item in items]
+            self.most = max(self.most, sum(item() is not None for item in self.handed))
             return super().caption(items)
 
-    captioner = Counting()
+    captioner = Remembering()
     caption_table(pictures([png(7)] * 64), captioner, batch_size=8, progress=False)
+    assert len(captioner.handed) == 64
     assert captioner.most <= 16
 
 

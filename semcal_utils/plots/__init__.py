@@ -19,6 +19,8 @@ from semcal_utils.plots.items import (
 from semcal_utils.plots.results import (
     plot_bound_trade_off,
     plot_convergence,
+    plot_cost_and_gain,
+    plot_expected_against_achieved,
     plot_heat_map,
     plot_metric_by_severity,
     plot_reduction_bars,
@@ -46,6 +48,8 @@ __all__ = [
     "plot_coin_stream",
     "plot_confusion",
     "plot_convergence",
+    "plot_cost_and_gain",
+    "plot_expected_against_achieved",
     "plot_heat_map",
     "plot_label_bars",
     "plot_log_ratio_histogram",

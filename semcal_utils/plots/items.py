@@ -28,25 +28,29 @@ def plot_captioned_pictures(
         pictures: PIL images or arrays (height, width, 3).
         captions: One per picture; shown as plain text.
         columns: Pictures per line.
-        right: Where given, captions are green when right and marked ✗ when wrong.
+        right: Where given, captions of wrong ones are red and marked ✗.
         width: Of the figure, in inches.
     """
     rows = -(-len(pictures) // columns)
-    side = width / columns
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, rows * (side + 0.42)), layout="constrained", squeeze=False
-    )
-    for ax in axes.flat:
+    side, caption_height = width / columns, 0.52
+    height = rows * (side + caption_height)
+    figure = plt.figure(figsize=(width, height))
+    for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        row, column = divmod(number, columns)
+        top = 1 - row * (side + caption_height) / height
+        pad = 0.03 * side
+        place = (
+            (column * side + pad) / width,
+            top - (side - pad) / height,
+            (side - 2 * pad) / width,
+            (side - 2 * pad) / height,
+        )
+        ax = figure.add_axes(place)
         ax.set_axis_off()
-    for number, (ax, picture, caption) in enumerate(
-        zip(axes.flat, pictures, captions, strict=False)
-    ):
         ax.imshow(np.asarray(picture), interpolation="lanczos")
-        text = textwrap.fill(caption.replace("$", r"\$"), 24)
-        colour = COLOURS["ink"]
-        if right is not None:
-            colour = COLOURS["right"] if right[number] else COLOURS["wrong"]
-            text = text if right[number] else f"✗ {text}"
+        is_wrong = right is not None and not right[number]
+        text = textwrap.fill(("✗ " if is_wrong else "") + caption.replace("$", r"\$"), 22)
+        colour = COLOURS["wrong"] if is_wrong else COLOURS["ink"]
         ax.text(
             0.5,
             -0.04,
@@ -54,10 +58,10 @@ def plot_captioned_pictures(
             transform=ax.transAxes,
             ha="center",
             va="top",
-            fontsize=8,
+            fontsize=7.8,
             color=colour,
+            linespacing=1.05,
         )
-    figure.set_layout_engine("constrained", hspace=0.16, h_pad=0.16)
     return figure
 
 
@@ -104,7 +108,7 @@ def plot_sentences(sentences: Sequence[str], labels: Sequence[str]) -> Figure:
         for sentence, label in zip(sentences, labels, strict=True)
     ]
     rows = -(-len(cards) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(8.6, 0.72 * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(8.6, 0.6 * rows), squeeze=False)
     figure.subplots_adjust(left=0.01, right=0.99, top=0.99, bottom=0.01, wspace=0.04, hspace=0.06)
     for ax in axes.flat:
         ax.set_axis_off()

@@ -208,3 +208,62 @@ def plot_heat_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for spine in ax.spines.values():
         spine.set_visible(False)
     return ax
+
+
+def plot_expected_against_achieved(by_label: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each label's acceptance against the one that would give the world at this pass rate.
+
+    Args:
+        by_label: Index: labels; columns `expected_acceptance` and `achieved_acceptance`.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 6.2, 4.4)
+    expected, achieved = by_label["expected_acceptance"], by_label["achieved_acceptance"]
+    top = float(max(expected.max(), achieved.max())) * 1.12
+    ax.plot([0, top], [0, top], ":", color=COLOURS["quiet"])
+    ax.scatter(expected, achieved, 46, color=COLOURS["filtered"], zorder=3)
+    for label in by_label.index:
+        ax.annotate(
+            str(label),
+            (expected[label], achieved[label]),
+            xytext=(6, -3),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    ax.set(
+        xlabel="acceptance that would give the world",
+        ylabel="acceptance achieved",
+        xlim=(0, top * 1.12),
+        ylim=(0, top),
+    )
+    return ax
+
+
+def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw deception reduction against pass rate, with a line to each label oracle.
+
+    Args:
+        results: Columns `dataset`, `severity`, `deception reduction`, `pass rate`, `label oracle`
+            and `oracle's pass rate`; rows without a reduction are left out.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.4, 3.9)
+    colours = [COLOURS["real"], COLOURS["general"], COLOURS["right"], COLOURS["wrong"]]
+    shown = results.dropna(subset=["deception reduction"])
+    for place, (dataset, rows) in enumerate(shown.groupby("dataset", sort=False)):
+        colour = colours[place % len(colours)]
+        x, y = rows["pass rate"], rows["deception reduction"]
+        top_x, top_y = rows["oracle's pass rate"], rows["label oracle"]
+        ax.plot(np.array([x, top_x]), np.array([y, top_y]), color=colour, alpha=0.3, linewidth=1.2)
+        ax.scatter(top_x, top_y, 46, facecolor="white", edgecolor=colour, zorder=3)
+        ax.scatter(x, y, 46, color=colour, label=str(dataset), zorder=3)
+        for severity, at_x, at_y in zip(rows["severity"], x, y, strict=True):
+            ax.annotate(
+                severity, (at_x, at_y), xytext=(6, -10), textcoords="offset points", fontsize=9
+            )
+    ax.set(xlabel="pass rate", ylabel="deception reduction")
+    ax.margins(0.12)
+    percent(ax)
+    percent(ax, "x")
+    legend_above(ax)
+    return ax

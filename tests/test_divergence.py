@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semcal_utils.divergence import (
+    bias_corrected_kl,
+    chi_square,
+    deception_reduction,
+    effective_size,
+    expected_filtered_frequencies,
+    hellinger,
+    jensen_shannon,
+    kl_divergence,
+    label_frequencies,
+    noise_band,
+    noise_floor,
+    reduction_of,
+    reverse_kl_divergence,
+    total_variation,
+)
+
+ABC = ["a", "b", "c"]
+
+
+@st.composite
+def distributions(draw, count=2):
+    labels = draw(st.integers(2, 12))
+    rows = [
+        np.array(draw(st.lists(st.floats(1e-3, 1), min_size=labels, max_size=labels)))
+        for _ in range(count)
+    ]
+    return [row / row.sum() for row in rows]
+
+
+def test_divergences_of_two_coins_by_hand():
+    fair, bent = [0.5, 0.5], [0.25, 0.75]
+    assert kl_divergence(fair, bent) == pytest.approx(0.5 * math.log(2) + 0.5 * math.log(2 / 3))
+    assert reverse_kl_divergence(fair, bent) == pytest.approx(
+        0.25 * math.log(0.5) + 0.75 * math.log(1.5)
+    )
+    assert total_variation(fair, bent) == pytest.approx(0.25)
+    assert chi_square(fair, bent) == pytest.approx(0.0625 / 0.25 + 0.0625 / 0.75)
+    assert hellinger(fair, bent) == pytest.approx(
+        math.sqrt(1 - math.sqrt(0.125) - math.sqrt(0.375))
+    )
+    assert jensen_shannon([1, 0], [0, 1]) == pytest.approx(math.log(2))
+
+
+@given(distributions())
+def test_divergences_are_zero_at_home_and_ordered_elsewhere(pair):
+    p, q = pair
+    for divergence in (kl_divergence, total_variation, jensen_shannon, hellinger, chi_square):
+        assert divergence(p, p) == pytest.approx(0, abs=1e-7)
+        assert divergence(p, q) >= -1e-12
+    assert total_variation(p, q) <= math.sqrt(kl_divergence(p, q) / 2) + 1e-9
+    assert kl_divergence(p, q) <= math.log1p(chi_square(p, q)) + 1e-9
+    assert jensen_shannon(p, q) <= math.log(2) + 1e-12
+
+
+@given(distributions(count=3))
+def test_a_stack_of_distributions_is_measured_in_one_call(three):
+    stack, real = np.stack(three[:2]), three[2]
+    for divergence in (kl_divergence, total_variation, jensen_shannon, hellinger, chi_square):
+        np.testing.assert_allclose(
+            divergence(stack, real), [divergence(row, real) for row in stack], atol=1e-12
+        )
+
+
+def test_a_label_that_the_world_lacks_is_infinitely_divergent_unless_smoothed():
+    assert math.isinf(kl_divergence([0.5, 0.5], [1, 0]))
+    assert math.isinf(chi_square([0.5, 0.5], [1, 0]))
+    assert kl_divergence([1, 0], [0.5, 0.5]) == pytest.approx(math.log(2))
+    smoothed = kl_divergence([0.5, 0.5], [1, 0], smoothing=0.01)
+    assert smoothed == pytest.approx(kl_divergence([0.5, 0.5], [1.01 / 1.02, 0.01 / 1.02]))
+
+
+@pytest.mark.parametrize("wrong", [[-0.1, 1.1], [0.5, 1.5], [math.nan, 1.0]])
+def test_frequencies_outside_zero_and_one_are_refused(wrong):
+    with pytest.raises(ValueError, match="outside"):
+        kl_divergence(wrong, [0.5, 0.5])
+
+
+def test_frequencies_that_do_not_sum_to_one_are_refused():
+    with pytest.raises(ValueError, match="sum to one"):
+        total_variation([0.5, 0.4], [0.5, 0.5])
+
+
+def test_labels_are_counted_in_the_order_of_the_categories():
+    np.testing.assert_allclose(label_frequencies(["b", "a", "b", "b"], ABC), [0.25, 0.75, 0])
+    np.testing.assert_allclose(label_frequencies(["b", "a"], ABC, [1, 3]), [0.75, 0.25, 0])
+
+
+def test_an_unknown_label_and_a_repeated_category_are_named():
+    with pytest.raises(ValueError, match="'z' of row 1"):
+        label_frequencies(["a", "z"], ABC)
+    with pytest.raises(ValueError, match="'a' is listed twice"):
+        label_frequencies(["a"], ["a", "a"])
+
+
+def test_expected_frequencies_weigh_each_item_by_its_acceptance():
+    found = expected_filtered_frequencies(["a", "a", "b"], [1.0, 0.5, 0.5], ABC)
+    np.testing.assert_allclose(found, [0.75, 0.25, 0])
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
+def test_probabilities_outside_zero_and_one_are_refused(wrong):
+    with pytest.raises(ValueError, match="row 1"):
+        expected_filtered_frequencies(["a", "b"], [0.5, wrong], ABC)
+
+
+def test_effective_size_counts_equal_weights_fully():
+    assert effective_size([0.3] * 10) == pytest.approx(10)
+    assert effective_size([1, 0, 0]) == pytest.approx(1)
+    assert effective_size([0, 0]) == 0
+
+
+def test_nothing_kept_has_no_frequencies_and_no_reduction():
+    filtered = expected_filtered_frequencies(["a", "b", "c"], [0, 0, 0], ABC)
+    assert np.isnan(filtered).all()
+    found = deception_reduction([0.2, 0.3, 0.5], filtered, [0.4, 0.3, 0.3])
+    assert math.isnan(found.value)
+    assert found.reason == "nothing was kept"
+
+
+def test_all_kept_reduces_nothing():
+    general, real = [0.2, 0.3, 0.5], [0.4, 0.3, 0.3]
+    assert deception_reduction(general, general, real).value == pytest.approx(0)
+    assert deception_reduction(general, real, real).value == pytest.approx(1)
+
+
+def test_an_honest_stream_has_no_reduction():
+    found = reduction_of(0.001, 0.0005, noise=0.002)
+    assert math.isnan(found.value)
+    assert "noise floor" in found.reason
+
+
+def test_a_label_that_the_world_lacks_leaves_the_reduction_undefined():
+    found = deception_reduction([0.5, 0.5], [1, 0], [1, 0])
+    assert math.isnan(found.value)
+    assert "infinite" in found.reason
+
+
+def test_the_noise_floor_is_the_mean_divergence_between_samples_of_one_world():
+    rng = np.random.default_rng(0)
+    world = rng.dirichlet(np.full(8, 5.0))
+    first, second = (rng.multinomial(size, world, 4000) / size for size in (1000, 2000))
+    between = kl_divergence(first, second)
+    assert between.mean() == pytest.approx(noise_floor(8, 1000, 2000), rel=0.05)
+    assert kl_divergence(first, world).mean() == pytest.approx(noise_floor(8, 1000), rel=0.05)
+    assert np.mean(between <= noise_band(8, 1000, 2000)) == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize("labels", [3, 10, 40])
+@pytest.mark.parametrize("per_label", [20, 50])
+def test_the_corrected_divergence_finds_the_truth_from_twenty_items_a_label(labels, per_label):
+    rng = np.random.default_rng(labels * 100 + per_label)
+    p, q = rng.dirichlet(np.full(labels, 8.0)), rng.dirichlet(np.full(labels, 8.0))
+    size, truth = labels * per_label, float(kl_divergence(p, q))
+    samples = rng.multinomial(size, p, 500) / size
+    corrected = np.array([bias_corrected_kl(row, q, size=size) for row in samples])
+    plug_in = kl_divergence(samples, q)
+    error = corrected.std() / math.sqrt(500)
+    assert abs(corrected.mean() - truth) < 2 * error
+    assert abs(plug_in.mean() - truth) > 2 * error
+    assert np.mean(np.abs(corrected - truth) < 2 * corrected.std()) > 0.93
+
+
+def test_the_corrected_divergence_allows_for_a_sampled_world_too():
+    rng = np.random.default_rng(5)
+    p, q = rng.dirichlet(np.full(8, 8.0)), rng.dirichlet(np.full(8, 8.0))
+    pairs = zip(rng.multinomial(400, p, 1000), rng.multinomial(600, q, 1000), strict=True)
+    corrected = [
+        bias_corrected_kl(one / 400, other / 600, size=400, other_size=600) for one, other in pairs
+    ]
+    error = np.std(corrected) / math.sqrt(1000)
+    assert abs(np.mean(corrected) - kl_divergence(p, q)) < 2.5 * error
+
+
+def test_an_empty_sample_is_all_noise():
+    assert math.isinf(noise_floor(5, 0))
+    assert math.isinf(noise_band(5, 0))
+    assert noise_band(1, 100) == 0

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from semcal_utils.divergence import expected_filtered_frequencies, kl_divergence
+from semcal_utils.frequencies import repeated_filterings
+from semcal_utils.intervals import measure_filter
+from semcal_utils.label_acceptance import acceptance_by_label
+from semcal_utils.oracles import label_oracle_acceptance, label_oracle_pass_rate
+from semcal_utils.splits import target_frequencies
+
+CATEGORIES = [f"label {k}" for k in range(8)]
+GENERAL = np.full(8, 1 / 8)
+
+
+class SimulatedStream:
+    """A stream whose captions name the right label with a known probability, and its exact ratio."""
+
+    def __init__(self, accuracy, target_kl, seed=3):
+        self.real = target_frequencies(GENERAL, target_kl, np.random.default_rng(seed))
+        self.says = np.full((8, 8), (1 - accuracy) / 7)
+        np.fill_diagonal(self.says, accuracy)
+        ratio = (self.says.T / self.says.sum(axis=0)[:, None]) @ (self.real / GENERAL)
+        self.accept_by_caption = ratio / ratio.max()
+        kept = GENERAL * (self.says @ self.accept_by_caption)
+        self.kept = kept / kept.sum()
+        self.truth = float(
+            1 - kl_divergence(self.kept, self.real) / kl_divergence(GENERAL, self.real)
+        )
+
+    def draw(self, items, rng):
+        codes = rng.integers(0, 8, items)
+        captions = (rng.random(items)[:, None] > np.cumsum(self.says, axis=1)[codes]).sum(axis=1)
+        labels = [CATEGORIES[code] for code in codes]
+        return labels, self.accept_by_caption[np.minimum(captions, 7)]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "target_kl", "items"), [(0.5, 0.4, 1000), (0.8, 0.4, 1000), (0.8, 0.95, 500)]
+)
+def test_intervals_cover_the_true_reduction_of_a_simulated_stream(accuracy, target_kl, items):
+    world = SimulatedStream(accuracy, target_kl)
+    rng = np.random.default_rng(0)
+    covered, corrected = 0, []
+    for draw in range(500):
+        labels, accept = world.draw(items, rng)
+        found = measure_filter(
+            labels, accept, world.real, CATEGORIES, resamples=250, seed=draw
+        ).deception_reduction
+        covered += found.low <= world.truth <= found.high
+        corrected.append(found.corrected)
+    assert 0.93 <= covered / 500 <= 0.97
+    assert abs(np.mean(corrected) - world.truth) < 0.01
+
+
+def test_intervals_err_on_the_wide_side_where_the_filter_is_nearly_perfect():
+    world = SimulatedStream(0.97, 0.4)
+    rng = np.random.default_rng(1)
+    covered = 0
+    for draw in range(200):
+        labels, accept = world.draw(1000, rng)
+        found = measure_filter(labels, accept, world.real, CATEGORIES, resamples=250, seed=draw)
+        covered += found.deception_reduction.low <= world.truth <= found.deception_reduction.high
+    assert covered / 200 >= 0.95
+
+
+def test_the_same_seed_gives_the_same_interval():
+    labels, accept = SimulatedStream(0.8, 0.4).draw(400, np.random.default_rng(0))
+    real = SimulatedStream(0.8, 0.4).real
+    first, again = (measure_filter(labels, accept, real, CATEGORIES, seed=7) for _ in range(2))
+    assert first == again
+
+
+def test_a_single_model_and_a_stack_of_one_measure_alike():
+    world = SimulatedStream(0.8, 0.4)
+    labels, accept = world.draw(400, np.random.default_rng(0))
+    one = measure_filter(labels, accept, world.real, CATEGORIES)
+    stack = measure_filter(labels, accept[None], world.real, CATEGORIES)
+    assert one == stack
+
+
+def test_models_that_disagree_widen_the_interval():
+    world = SimulatedStream(0.8, 0.4)
+    labels, accept = world.draw(2000, np.random.default_rng(0))
+    blurred = 0.5 * accept + 0.5 * accept.mean()
+    alike = measure_filter(labels, np.stack([accept, accept]), world.real, CATEGORIES)
+    unlike = measure_filter(labels, np.stack([accept, blurred]), world.real, CATEGORIES)
+    width = [
+        found.deception_reduction.high - found.deception_reduction.low for found in (alike, unlike)
+    ]
+    assert width[1] > 1.5 * width[0]
+
+
+def test_the_label_oracle_is_measured_as_perfect():
+    world = SimulatedStream(0.8, 0.4)
+    labels = list(np.repeat(CATEGORIES, 250))
+    accept = label_oracle_acceptance(labels, GENERAL, world.real, CATEGORIES)
+    found = measure_filter(labels, accept, world.real, CATEGORIES)
+    assert found.deception_reduction.value == pytest.approx(1)
+    assert found.deception_reduction.high == pytest.approx(1)
+    assert found.pass_rate.value == pytest.approx(label_oracle_pass_rate(GENERAL, world.real))
+    assert found.filtered_kl.value == pytest.approx(0, abs=1e-12)
+    assert found.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("accept", "real", "reason"),
+    [
+        (np.zeros(800), None, "nothing was kept"),
+        (np.full(800, 0.5), GENERAL, "noise floor"),
+        (np.full(800, 0.5), [0, *[1 / 7] * 7], "infinite"),
+    ],
+)
+def test_what_is_undefined_is_none_with_a_reason(accept, real, reason):
+    labels = list(np.repeat(CATEGORIES, 100))
+    real = SimulatedStream(0.8, 0.4).real if real is None else real
+    found = measure_filter(labels, accept, real, CATEGORIES)
+    assert reason in found.reason
+    assert math.isnan(found.deception_reduction.value)
+    plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert plain["deception_reduction"] == dict.fromkeys(["value", "corrected", "low", "high"])
+
+
+def test_all_kept_reduces_nothing_and_passes_everything():
+    labels = list(np.repeat(CATEGORIES, 100))
+    found = measure_filter(labels, np.ones(800), SimulatedStream(0.8, 0.4).real, CATEGORIES)
+    assert found.deception_reduction.value == pytest.approx(0)
+    assert found.pass_rate.value == 1
+    assert found.effective_size == pytest.approx(800)
+
+
+def test_bad_input_to_a_measurement_is_refused():
+    real = SimulatedStream(0.8, 0.4).real
+    with pytest.raises(ValueError, match="stream is empty"):
+        measure_filter([], [], real, CATEGORIES)
+    with pytest.raises(ValueError, match="2 labels but 3"):
+        measure_filter(CATEGORIES[:2], [0.1, 0.2, 0.3], real, CATEGORIES)
+    with pytest.raises(ValueError, match="outside|not in"):
+        measure_filter(CATEGORIES[:1], [1.2], real, CATEGORIES)
+    with pytest.raises(ValueError, match="'fire' of row 0"):
+        measure_filter(["fire"], [0.2], real, CATEGORIES)
+
+
+def test_acceptance_by_label_shows_who_is_over_rejected():
+    labels = ["a"] * 100 + ["b"] * 100
+    accept = np.r_[np.full(100, 0.6), np.full(100, 0.2)]
+    table = acceptance_by_label(labels, accept, [0.5, 0.5], ["a", "b"])
+    assert table["expected_acceptance"].tolist() == pytest.approx([0.4, 0.4])
+    assert table["achieved_acceptance"].tolist() == pytest.approx([0.6, 0.2])
+    assert table["achieved_over_expected"].tolist() == pytest.approx([1.5, 0.5])
+    assert table["filtered"].tolist() == pytest.approx([0.75, 0.25])
+
+
+def test_a_label_that_never_comes_has_no_acceptance():
+    table = acceptance_by_label(["a"], [0.5], [0.5, 0.5], ["a", "b"])
+    assert math.isnan(table.loc["b", "achieved_acceptance"])
+
+
+def test_repeated_filterings_average_to_the_closed_form():
+    rng = np.random.default_rng(0)
+    labels = list(rng.choice(CATEGORIES[:6], 500))
+    accept = rng.random(500)
+    counts = repeated_filterings(labels, accept, CATEGORIES, repeats=4000, rng=rng)
+    assert counts.shape == (4000, 8)
+    assert (counts[:, 6:] == 0).all()
+    expected = expected_filtered_frequencies(labels, accept, CATEGORIES)
+    np.testing.assert_allclose(counts.sum(axis=0) / counts.sum(), expected, atol=2e-3)
+    assert counts.sum(axis=1).mean() == pytest.approx(accept.sum(), rel=0.01)
+
+
+def test_repeated_filterings_keep_all_of_the_sure_and_none_of_the_hopeless():
+    counts = repeated_filterings(
+        ["a", "b", "b"], [0.0, 1.0, 1.0], ["a", "b"], repeats=5, rng=np.random.default_rng(0)
+    )
+    assert counts.tolist() == [[0, 2]] * 5

@@ -1,0 +1,159 @@
+"""What a profile asks for is checked before anything runs; what fails is shown and kept."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from semcal_utils import regenerate
+from semcal_utils.notebook_plan import PlanError, make_plan, select_steps
+
+PARAMETERS = "PROFILE: str = 'trial'\nDATASET: str = 'a'\nITEMS: int = 3\nRATE: float = 0.5"
+
+
+def notebook(root, name, *cells, parameters=PARAMETERS):
+    found = new_notebook(
+        cells=[
+            new_markdown_cell(f"# {name}"),
+            new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+            *(new_code_cell(source) for source in cells),
+        ]
+    )
+    found.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    found.metadata["language_info"] = {"name": "python"}
+    nbformat.write(found, root / "notebooks" / f"{name}.ipynb")
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setenv("SEMCAL_ROOT", str(tmp_path))
+    for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR", "SEMCAL_HEADLESS"):
+        monkeypatch.setenv(variable, str(tmp_path / "side" / variable))
+    notebook(tmp_path, "00_start", "1 + 1", parameters="PROFILE: str = 'trial'")
+    notebook(tmp_path, "01_first", "print(DATASET, ITEMS)")
+    notebook(tmp_path, "02_second", "print(RATE)")
+    notebook(
+        tmp_path, "07_last", "print(DATASETS)", parameters="DATASETS: list = ['a']\nSEED: int = 0"
+    )
+    profile(tmp_path, "trial", "datasets: {a: {ITEMS: 5}, b: {}}")
+    return tmp_path
+
+
+def profile(root, name, text):
+    (root / "notebooks" / "profiles" / f"{name}.yaml").write_text(text)
+
+
+def names(steps):
+    return [(step.notebook[:2], step.dataset) for step in steps]
+
+
+def test_each_dataset_goes_through_the_notebooks_and_the_last_one_gathers(root):
+    steps = make_plan("trial", root)
+    assert names(steps) == [
+        ("00", None),
+        ("01", "a"),
+        ("02", "a"),
+        ("01", "b"),
+        ("02", "b"),
+        ("07", None),
+    ]
+    assert steps[1].parameters == {"PROFILE": "trial", "DATASET": "a", "ITEMS": 5}
+    assert steps[-1].parameters == {"DATASETS": ["a", "b"]}
+
+
+def test_options_choose_steps(root):
+    steps = make_plan("trial", root)
+    assert names(select_steps(steps, dataset="b", only="02", start=None)) == [("02", "b")]
+    assert names(select_steps(steps, dataset="b", only=None, start="02")) == [
+        ("02", "b"),
+        ("07", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("datasets: {a: {ITEM: 5}}", "'ITEM'.*the parameters are.*ITEMS"),
+        ("datasets: {a: {ITEMS: many}}", "ITEMS of 01_first must be int.*'many'"),
+        ("datasets: {a: {ITEMS: true}}", "must be int"),
+        ("datasets: {a: {ITEMS: 2.5}}", "must be int"),
+        ("datasets: {a: {DATASET: b}}", "'DATASET'"),
+        ("notebooks: {02_second: {SEED: 1}}\ndatasets: {a: {}}", "'SEED'"),
+        ("notebooks: {09_none: {}}\ndatasets: {a: {}}", "'09_none', which does not exist"),
+        ("data: {a: {}}", "unknown key 'data'"),
+        ("shared: {SEED: 1}", "names no dataset"),
+        ("datasets: {a: [", "not readable as YAML"),
+    ],
+)
+def test_a_profile_that_no_notebook_would_obey_is_refused(root, text, sentence):
+    profile(root, "wrong", text)
+    with pytest.raises(PlanError, match=sentence):
+        make_plan("wrong", root)
+
+
+def test_a_whole_number_is_a_fine_float(root):
+    profile(root, "whole", "datasets: {a: {RATE: 1}}")
+    assert make_plan("whole", root)[2].parameters["RATE"] == 1
+
+
+def test_unknown_names_are_answered_with_the_valid_choices(root, capsys):
+    assert regenerate.main(["--profile", "none"]) == 2
+    assert "choose from trial" in capsys.readouterr().err
+    assert regenerate.main(["--profile", "trial", "--dataset", "c"]) == 2
+    assert "its datasets are a, b" in capsys.readouterr().err
+    assert regenerate.main(["--profile", "trial", "--only", "05"]) == 2
+    assert "choose from 00, 01, 02, 07" in capsys.readouterr().err
+
+
+def test_listing_runs_nothing(root, capsys):
+    assert regenerate.main(["--profile", "trial", "--list"]) == 0
+    assert capsys.readouterr().out.count("to run") == 6
+    assert not (root / "data").exists()
+
+
+def test_a_finished_notebook_is_run_again_only_when_something_changed(root, capsys):
+    arguments = ["--profile", "trial", "--dataset", "a", "--only", "01"]
+    assert regenerate.main(arguments) == 0
+    assert "1 notebooks run" in capsys.readouterr().out
+    executed = root / "data" / "runs" / "trial" / "a" / "notebooks" / "01_first.ipynb"
+    assert "a 5" in executed.read_text()
+    assert regenerate.main(arguments) == 0
+    assert "1 up to date" in capsys.readouterr().out
+    notebook(root, "01_first", "print('changed')")
+    assert regenerate.main(arguments) == 0
+    assert "1 notebooks run" in capsys.readouterr().out
+
+
+def test_a_failing_cell_stops_the_run_and_is_shown(root, capsys):
+    notebook(root, "01_first", "lake = 1", "raise ValueError('no water in', lake)")
+    assert regenerate.main(["--profile", "trial", "--dataset", "a"]) == 1
+    said = capsys.readouterr()
+    assert "raise ValueError('no water in', lake)" in said.err
+    assert "ValueError" in said.err
+    assert "01_first" in said.err
+    assert "02_second" not in said.out
+    executed = root / "data" / "runs" / "trial" / "a" / "notebooks" / "01_first.ipynb"
+    assert "no water in" in executed.read_text()
+    assert not executed.with_suffix(".finished.json").exists()
+
+
+def test_a_stalled_cell_stops_the_run_and_is_shown(root, monkeypatch, capsys):
+    from semcal_utils import notebook_runner
+
+    monkeypatch.setattr(notebook_runner.run_step, "__kwdefaults__", {"cell_timeout": 3})
+    notebook(root, "01_first", "import time\ntime.sleep(60)  # waits for nobody")
+    assert regenerate.main(["--profile", "trial", "--dataset", "a", "--only", "01"]) == 1
+    said = capsys.readouterr().err
+    assert "did not finish within 3 s" in said
+    assert "waits for nobody" in said
+
+
+def test_a_dead_kernel_stops_the_run_and_is_shown(root, capsys):
+    notebook(root, "01_first", "import os\nos._exit(1)  # gone")
+    assert regenerate.main(["--profile", "trial", "--dataset", "a", "--only", "01"]) == 1
+    said = capsys.readouterr().err
+    assert "kernel died" in said
+    assert "gone" in said

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from semcal_utils.divergence import kl_divergence
+from semcal_utils.label_counts import kl_of_counts, largest_kl
+from semcal_utils.splits import (
+    SEVERITIES,
+    draw_calibration_part,
+    draw_real_split,
+    severity_kl,
+    target_frequencies,
+)
+
+
+def labels_of(counts):
+    return np.repeat([f"label {k:03d}" for k in range(len(counts))], counts).tolist()
+
+
+@given(
+    weights=st.lists(st.floats(0.01, 1), min_size=2, max_size=60),
+    target=st.floats(1e-3, 3),
+    seed=st.integers(0, 10_000),
+)
+def test_tilted_frequencies_lie_exactly_at_the_target(weights, target, seed):
+    general = np.array(weights) / np.sum(weights)
+    real = target_frequencies(general, target, np.random.default_rng(seed))
+    assert real.sum() == pytest.approx(1)
+    assert kl_divergence(general, real) == pytest.approx(target, rel=1e-6)
+
+
+def test_a_target_of_zero_leaves_the_frequencies_alone():
+    general = np.array([0.2, 0.3, 0.5])
+    np.testing.assert_allclose(target_frequencies(general, 0, np.random.default_rng(0)), general)
+
+
+@pytest.mark.parametrize("severity", ["mild", "moderate", "severe"])
+@pytest.mark.parametrize("labels", [2, 8, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_sub_samples_reach_every_severity_within_one_percent(severity, labels, seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(7500, rng.dirichlet(np.full(labels, 3.0))) + 1
+    split = draw_real_split(labels_of(counts), target_kl=SEVERITIES[severity], seed=seed)
+    table = split.frequencies
+    assert split.achieved_kl == pytest.approx(SEVERITIES[severity], rel=0.01)
+    assert split.achieved_kl == pytest.approx(kl_divergence(table["general"], table["real"]))
+    assert (table["real_count"] >= 1).all()
+    assert (table["real_count"] <= table["general_count"]).all()
+    assert split.members.sum() == table["real_count"].sum()
+    assert split.note == "within 1 % of the target"
+
+
+def test_counts_too_coarse_for_the_target_are_said_to_be():
+    split = draw_real_split(labels_of([25, 25]), target_kl=0.4, seed=0)
+    assert "as near" in split.note
+    assert abs(split.achieved_kl - 0.4) < 0.04
+
+
+def test_the_largest_reachable_divergence_is_the_one_found_by_trying_everything():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        counts = rng.integers(1, 7, rng.integers(2, 5))
+        every = np.array(list(itertools.product(*(range(1, count + 1) for count in counts))))
+        assert largest_kl(counts) == pytest.approx(kl_of_counts(counts, every).max(), rel=0.03)
+
+
+def test_a_target_out_of_reach_names_the_largest_that_is_not():
+    with pytest.raises(ValueError, match=r"the largest is 0\.148"):
+        draw_real_split(labels_of([3] * 100), target_kl=0.95, seed=0)
+
+
+def test_rare_labels_take_over_where_the_random_tilt_cannot_reach_the_target():
+    reached = [
+        draw_real_split(labels_of([40, 6, 6, 6]), target_kl=0.9, seed=seed).achieved_kl
+        for seed in range(10)
+    ]
+    np.testing.assert_allclose(reached, 0.9, rtol=0.01)
+
+
+def test_baseline_is_a_random_half_at_its_noise_floor():
+    labels = labels_of([750] * 8)
+    splits = [draw_real_split(labels, target_kl=0.0, seed=seed) for seed in range(200)]
+    assert all(split.members.sum() == 3000 for split in splits)
+    # Half of a finite table varies half as much as a fresh sample: (K - 1)/2·(1/3000 - 1/6000).
+    expected = 7 / 2 * (1 / 3000 - 1 / 6000)
+    assert np.mean([split.achieved_kl for split in splits]) == pytest.approx(expected, rel=0.2)
+
+
+def test_baseline_keeps_an_item_of_every_label():
+    for seed in range(20):
+        split = draw_real_split(labels_of([1, 1, 1, 50]), target_kl=0.0, seed=seed)
+        assert (split.frequencies["real_count"] >= 1).all()
+
+
+def test_the_same_seed_draws_the_same_items_and_another_seed_does_not():
+    labels = labels_of([100] * 5)
+    first, again, other = (draw_real_split(labels, target_kl=0.4, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.members, again.members)
+    assert (first.members != other.members).any()
+
+
+def test_severities_of_one_seed_tilt_in_one_direction():
+    labels = labels_of([500] * 6)
+    mild, severe = (
+        draw_real_split(labels, target_kl=target, seed=3).frequencies["real"]
+        for target in (0.1, 0.95)
+    )
+    assert mild.corr(severe, method="spearman") > 0.9
+    assert mild.idxmax() == severe.idxmax()
+
+
+def test_one_label_allows_no_divergence_but_a_baseline():
+    assert draw_real_split(["only"] * 10, target_kl=0.0, seed=0).achieved_kl == 0
+    with pytest.raises(ValueError, match="single label"):
+        draw_real_split(["only"] * 10, target_kl=0.1, seed=0)
+
+
+@pytest.mark.parametrize("target", [-0.1, float("nan"), float("inf")])
+def test_a_target_that_is_no_divergence_is_refused(target):
+    with pytest.raises(ValueError, match="nats >= 0"):
+        draw_real_split(["a", "b"], target_kl=target, seed=0)
+
+
+def test_missing_labels_are_named_by_row():
+    with pytest.raises(ValueError, match="Row 1 has no label"):
+        draw_real_split(["a", None, "b"], target_kl=0.1, seed=0)
+    with pytest.raises(ValueError, match="empty"):
+        draw_real_split([], target_kl=0.1, seed=0)
+
+
+def test_an_unknown_severity_lists_the_choices():
+    with pytest.raises(ValueError, match="baseline, mild, moderate, severe"):
+        severity_kl("harsh")
+
+
+@settings(max_examples=50)
+@given(
+    counts=st.lists(st.integers(1, 60), min_size=1, max_size=12),
+    share=st.floats(0.05, 0.95),
+    seed=st.integers(0, 100),
+)
+def test_the_calibration_part_holds_its_share_of_every_label(counts, share, seed):
+    labels = np.array(labels_of(counts))
+    held_out = draw_calibration_part(labels.tolist(), share, seed=seed)
+    for name, count in zip(np.unique(labels), counts, strict=True):
+        taken = held_out[labels == name].sum()
+        assert abs(taken - share * count) <= 1
+        if count == 1:
+            assert taken == 0
+        else:
+            assert 1 <= taken < count
+
+
+def test_the_calibration_part_is_a_fifth_of_balanced_labels():
+    held_out = draw_calibration_part(labels_of([750] * 8), seed=4)
+    assert held_out.sum() == 1200
+    np.testing.assert_array_equal(held_out, draw_calibration_part(labels_of([750] * 8), seed=4))
+
+
+def test_a_calibration_share_must_leave_something_on_both_sides():
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        draw_calibration_part(["a", "b"], 1.0, seed=0)
