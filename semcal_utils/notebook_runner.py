@@ -15,19 +15,19 @@ from papermill.exceptions import PapermillExecutionError
 from semcal_utils import workspace
 from semcal_utils.notebook_plan import Step
 
-CELL_TIMEOUT = 1200  # seconds; the slowest cell trains a model for about two minutes
+CELL_TIMEOUT = 1800
+"""Seconds after which a cell counts as stalled; the slowest trains a model for a few minutes."""
 
 
 class NotebookFailed(RuntimeError):
     """A cell raised, stalled or lost its kernel; the message shows which and why."""
 
 
-def run_step(step: Step, *, cell_timeout: int = CELL_TIMEOUT) -> None:
+def run_step(step: Step) -> None:
     """Execute one notebook by papermill, with a progress bar over its cells.
 
     Args:
         step: The notebook, its parameters and where the executed copy goes.
-        cell_timeout: Seconds after which a cell counts as stalled.
 
     Raises:
         NotebookFailed: A cell failed or stalled. The executed copy is kept.
@@ -44,7 +44,7 @@ def run_step(step: Step, *, cell_timeout: int = CELL_TIMEOUT) -> None:
             parameters=step.parameters,
             cwd=str(step.source.parent),
             kernel_name="python3",
-            execution_timeout=cell_timeout,
+            execution_timeout=CELL_TIMEOUT,
             log_output=False,
             # Kernels of this run listen on loopback only; their start-up notice is noise.
             extra_arguments=["--log-level=50"],
@@ -56,7 +56,7 @@ def run_step(step: Step, *, cell_timeout: int = CELL_TIMEOUT) -> None:
         ) from error
     except (CellTimeoutError, TimeoutError) as error:
         source = running_cell(step.output)
-        reason = f"the cell did not finish within {cell_timeout} s"
+        reason = f"the cell did not finish within {CELL_TIMEOUT} s"
         raise NotebookFailed(describe(step, None, source, reason)) from error
     except DeadKernelError as error:
         source = running_cell(step.output)
@@ -76,12 +76,13 @@ def describe(step: Step, count: int | None, source: str, reason: str) -> str:
 
 
 def running_cell(path: Path) -> str:
-    """Return the source of the cell that was running when an executed copy was last saved."""
-    for cell in nbformat.read(path, as_version=4).cells:
-        status = cell.metadata.get("papermill", {}).get("status")
-        if cell.cell_type == "code" and status in ("running", "failed"):
-            return str(cell.source)
-    return "(the cell that was running could not be told from the executed copy)"
+    """Return the source of the last cell that an executed copy shows as started."""
+    started = [
+        cell
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time")
+    ]
+    return str(started[-1].source) if started else "(no cell had started)"
 
 
 def keep_side_files_in(folder: Path) -> None:

@@ -19,9 +19,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainerControl
 
 from semcal_utils.scoring_batches import (
+    Precision,
     batches_by_length,
     evaluating,
     predicting_positions,
@@ -195,7 +196,7 @@ class CaptionTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Return and log the held-out loss, a mean over tokens in nats."""
-        precision = "bfloat16" if self.args.bf16 else "float32"
+        precision: Precision = "bfloat16" if self.args.bf16 else "float32"
         total, count = 0.0, 0
         with evaluating(self.model), torch.inference_mode():
             for batch in self.held_out_batches:
@@ -204,9 +205,8 @@ class CaptionTrainer(Trainer):
                 count += len(log_probs)
         metrics = {"eval_loss": total / count}
         self.log(metrics)
-        self.control = self.callback_handler.on_evaluate(
-            self.args, self.state, self.control, metrics
-        )
+        control: TrainerControl = self.control
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, control, metrics)
         return metrics
 
 

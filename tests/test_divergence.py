@@ -161,10 +161,10 @@ def test_the_corrected_divergence_finds_the_truth_from_twenty_items_a_label(labe
     rng = np.random.default_rng(labels * 100 + per_label)
     p, q = rng.dirichlet(np.full(labels, 8.0)), rng.dirichlet(np.full(labels, 8.0))
     size, truth = labels * per_label, float(kl_divergence(p, q))
-    samples = rng.multinomial(size, p, 500) / size
+    samples = rng.multinomial(size, p, 20_000) / size
     corrected = np.array([bias_corrected_kl(row, q, size=size) for row in samples])
     plug_in = kl_divergence(samples, q)
-    error = corrected.std() / math.sqrt(500)
+    error = corrected.std() / math.sqrt(20_000)
     assert abs(corrected.mean() - truth) < 2 * error
     assert abs(plug_in.mean() - truth) > 2 * error
     assert np.mean(np.abs(corrected - truth) < 2 * corrected.std()) > 0.93

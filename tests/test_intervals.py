@@ -18,7 +18,7 @@ GENERAL = np.full(8, 1 / 8)
 
 
 class SimulatedStream:
-    """A stream whose captions name the right label with a known probability, and its exact ratio."""
+    """A stream whose captions name the right label with a known probability; its exact ratio."""
 
     def __init__(self, accuracy, target_kl, seed=3):
         self.real = target_frequencies(GENERAL, target_kl, np.random.default_rng(seed))
@@ -139,7 +139,7 @@ def test_bad_input_to_a_measurement_is_refused():
         measure_filter([], [], real, CATEGORIES)
     with pytest.raises(ValueError, match="2 labels but 3"):
         measure_filter(CATEGORIES[:2], [0.1, 0.2, 0.3], real, CATEGORIES)
-    with pytest.raises(ValueError, match="outside|not in"):
+    with pytest.raises(ValueError, match="not in"):
         measure_filter(CATEGORIES[:1], [1.2], real, CATEGORIES)
     with pytest.raises(ValueError, match="'fire' of row 0"):
         measure_filter(["fire"], [0.2], real, CATEGORIES)

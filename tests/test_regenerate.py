@@ -31,6 +31,7 @@ def root(tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.setenv("SEMCAL_ROOT", str(tmp_path))
     for variable in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR", "SEMCAL_HEADLESS"):
+        (tmp_path / "side" / variable).mkdir(parents=True)
         monkeypatch.setenv(variable, str(tmp_path / "side" / variable))
     notebook(tmp_path, "00_start", "1 + 1", parameters="PROFILE: str = 'trial'")
     notebook(tmp_path, "01_first", "print(DATASET, ITEMS)")
@@ -143,7 +144,7 @@ def test_a_failing_cell_stops_the_run_and_is_shown(root, capsys):
 def test_a_stalled_cell_stops_the_run_and_is_shown(root, monkeypatch, capsys):
     from semcal_utils import notebook_runner
 
-    monkeypatch.setattr(notebook_runner.run_step, "__kwdefaults__", {"cell_timeout": 3})
+    monkeypatch.setattr(notebook_runner, "CELL_TIMEOUT", 3)
     notebook(root, "01_first", "import time\ntime.sleep(60)  # waits for nobody")
     assert regenerate.main(["--profile", "trial", "--dataset", "a", "--only", "01"]) == 1
     said = capsys.readouterr().err

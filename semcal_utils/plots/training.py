@@ -41,12 +41,16 @@ def plot_loss_curves(
         ax.annotate(
             f"{best['loss']:.2f}",
             (best["step"], best["loss"]),
-            xytext=(0, -14),
+            xytext=(0, 9),
             textcoords="offset points",
             ha="right",
             color=COLOURS["real"],
             fontsize=9.5,
         )
+        # The first steps start at log(vocabulary) and would flatten everything after them.
+        low, high = history["loss"].min(), held_out["loss"].max()
+        ax.set_ylim(low - 0.1 * (high - low) - 0.02, high + 0.25 * (high - low) + 0.05)
+    ax.locator_params(axis="x", nbins=4)
     ax.set(xlabel="step", ylabel="loss, nats per token", title=title)
     if legend:
         ax.legend(loc="upper right")
@@ -72,7 +76,7 @@ def plot_captioner_progress(history: pd.DataFrame, *, ax: Axes | None = None) ->
             ax.annotate(
                 f"{last[column]:.1%}",
                 (last["step"], last[column]),
-                xytext=(6, -4),
+                xytext=(6, 1 if column == "topic_accuracy" else -9),
                 textcoords="offset points",
                 color=colour,
                 fontsize=9.5,
@@ -94,7 +98,7 @@ def plot_confusion(confusion: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax = frame_or_new(ax, 6.2, 5.2)
     values = confusion.to_numpy()
     ax.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    for row, column in np.argwhere(values >= 0.005):
+    for row, column in np.argwhere(values >= 0.01):
         share = values[row, column]
         ax.text(
             column,

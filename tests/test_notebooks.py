@@ -1,0 +1,93 @@
+"""Every notebook keeps the rhythm that its readers rely on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path):
+    return nbformat.read(path, as_version=4).cells
+
+
+def test_the_walk_is_complete():
+    numbers = [path.stem[:2] for path in NOTEBOOKS]
+    assert numbers[:6] == ["00", "01", "02", "03", "04", "05"]
+    assert numbers[-1] == "07"
+
+
+@by_name
+def test_it_opens_with_title_question_minutes_needs_and_figures(path):
+    first = cells(path)[0].source
+    assert first.startswith(f"# {path.stem[:2]} · ")
+    assert "**Question:**" in first
+    assert "minutes on 2 cores" in first
+    assert "figures/" in first
+
+
+@by_name
+def test_its_parameters_are_plain_typed_literals(path):
+    tagged = [cell for cell in cells(path) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    for line in tagged[0].source.splitlines():
+        assert re.match(r"^[A-Z_]+: (int|float|str|bool|list) = ", line), line
+    declared = papermill.inspect_notebook(str(path))
+    assert all(about["inferred_type_name"] != "None" for about in declared.values())
+    assert "PROFILE" in declared
+
+
+@by_name
+def test_every_figure_is_saved_and_then_read_to_the_reader(path):
+    sources = [cell.source for cell in cells(path) if cell.cell_type == "code"]
+    drawn = [source for source in sources if "run.save_figure(" in source]
+    assert len(drawn) >= 2
+    for source in drawn:
+        assert "Read the figure:" in source
+        assert re.search(rf'"{path.stem[:2]}_[a-z_]+"', source)
+
+
+@by_name
+def test_every_section_asks_for_a_prediction(path):
+    text = "\n".join(cell.source for cell in cells(path) if cell.cell_type == "markdown")
+    sections = re.findall(r"^## \d+\. ", text, flags=re.M)
+    predictions = text.count("**Before you run:**")
+    panels = 2 if path.stem.startswith("00") else 0  # the slider and the map of the notebooks
+    assert predictions == len(sections) - panels
+
+
+@by_name
+def test_it_ends_with_exercises_whose_solutions_are_marked(path):
+    found = cells(path)
+    text = "\n".join(cell.source for cell in found if cell.cell_type == "markdown")
+    assert "## Exercises" in text
+    assert "## What we learned" in found[-1].source
+    exercises = re.findall(
+        r"^\*\*\d\. (?:Predict|Derive|Code|Investigate)\*\* \(\d+ minutes\)", text, re.M
+    )
+    assert 2 <= len(exercises) <= 4
+    for cell in found:
+        marks = re.findall(r"# (BEGIN|END) SOLUTION", cell.source)
+        assert marks in ([], ["BEGIN", "END"])
+        assert bool(marks) == ("solution" in cell.metadata.get("tags", []))
+
+
+@by_name
+def test_code_cells_are_short_enough_to_read(path):
+    for cell in cells(path):
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 42, cell.source
+
+
+@by_name
+def test_it_holds_no_output_and_no_path_of_a_machine(path):
+    for cell in cells(path):
+        assert not cell.get("outputs")
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"/(home|root|work|Users|tmp)/", text)

@@ -1,0 +1,116 @@
+"""Every figure takes an ax, returns it, and shows the numbers it was given."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from semcal_utils import plots
+
+
+@pytest.fixture
+def ax():
+    plots.use_style()
+    figure, ax = plots.new_figure()
+    yield ax
+    plt.close(figure)
+
+
+def heights(ax):
+    return sorted(round(patch.get_height(), 6) for patch in ax.patches)
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_label_bars_show_every_share_in_its_own_colour(ax):
+    table = pd.DataFrame({"general": [0.8, 0.2], "real": [0.5, 0.5]}, index=["heads", "tails"])
+    assert plots.plot_label_bars(table, ax=ax) is ax
+    assert heights(ax) == [0.2, 0.5, 0.5, 0.8]
+    colours = {plt.matplotlib.colors.to_hex(patch.get_facecolor()).upper() for patch in ax.patches}
+    assert colours == {plots.COLOURS["general"].upper(), plots.COLOURS["real"].upper()}
+
+
+def test_an_undefined_reduction_is_written_out_and_gets_no_bar(ax):
+    table = pd.DataFrame(
+        {"reduction": [np.nan, 0.9], "low": [np.nan, 0.8], "high": [np.nan, 0.95]},
+        index=["baseline", "severe"],
+    )
+    plots.plot_reduction_bars(table, ceiling=[np.nan, 1.0], ax=ax)
+    assert heights(ax) == [0.9]
+    assert "undefined" in texts(ax)
+    assert "90.0%" in texts(ax)
+
+
+def test_a_harmful_filter_has_room_below_zero(ax):
+    table = pd.DataFrame({"reduction": [-0.5], "low": [-0.8], "high": [-0.2]}, index=["mild"])
+    plots.plot_reduction_bars(table, ax=ax)
+    assert ax.get_ylim()[0] < -0.5
+
+
+def test_a_heat_map_writes_shares_and_hatches_what_is_undefined(ax):
+    table = pd.DataFrame({"mild": [0.97, np.nan]}, index=["pictures", "texts"])
+    plots.plot_heat_map(table, ax=ax)
+    assert texts(ax) == ["97.0%", "undefined"]
+    assert [patch.get_hatch() for patch in ax.patches] == ["////"]
+
+
+def test_words_are_drawn_once_each_with_their_sum(ax):
+    plots.plot_token_contributions(
+        [["a", "fire"], ["two", "$cows$"]], [[0.1, -2.0], [0.0, 0.5]], ax=ax
+    )
+    assert texts(ax) == ["a", "fire", "-1.90", "two", r"\$cows\$", "+0.50"]
+
+
+def test_clipped_words_do_not_count_in_the_sum(ax):
+    clipped = [[True, False]]
+    plots.plot_token_contributions([["a", "fire"]], [[0.1, -2.0]], clipped=clipped, ax=ax)
+    assert texts(ax)[-1] == "-2.00"
+
+
+def test_a_coin_stream_shows_every_coin(ax):
+    is_heads = np.array([True, True, False, True])
+    accepted = np.array([True, False, True, False])
+    plots.plot_coin_stream(is_heads, accepted, columns=2, ax=ax)
+    counts = [len(points.get_offsets()) for points in ax.collections]
+    assert counts == [1, 2, 1, 0]
+
+
+def test_the_coin_filter_states_its_pass_rate():
+    figure = plots.draw_coin_filter(0.8, 0.5, 1.0, rng=np.random.default_rng(0))
+    assert "M = 2.50: 40%" in figure.get_suptitle()
+    plt.close(figure)
+
+
+def test_wrong_captions_are_marked_without_relying_on_colour():
+    pictures = [np.zeros((8, 8, 3), np.uint8)] * 2
+    figure = plots.plot_captioned_pictures(pictures, ["a dog", "a cat"], right=[True, False])
+    assert [ax.texts[0].get_text() for ax in figure.axes] == ["a dog", "✗ a cat"]
+    plt.close(figure)
+
+
+def test_the_lowest_perplexity_of_a_column_is_bold(ax):
+    table = pd.DataFrame({"stream": [3.0, 4.0], "world": [5.0, 3.5]}, index=["general", "real"])
+    plots.plot_relative_table(table, ax=ax)
+    bold = [text.get_text() for text in ax.texts if text.get_fontweight() == "bold"]
+    assert bold == ["3.00", "3.50"]
+
+
+def test_the_loss_curve_names_its_best_held_out_loss(ax):
+    history = pd.DataFrame(
+        {
+            "step": [1, 2, 3, 1, 2, 3],
+            "split": ["train"] * 3 + ["held_out"] * 3,
+            "loss": [3.0, 2.0, 1.0, 3.1, 2.2, 2.4],
+        }
+    )
+    plots.plot_loss_curves(history, ax=ax)
+    assert texts(ax) == ["2.20"]
+
+
+def test_percent_axes_read_as_percentages(ax):
+    plots.percent(ax)
+    assert ax.yaxis.get_major_formatter()(0.25) == "25%"
