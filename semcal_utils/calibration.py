@@ -103,7 +103,7 @@ def reliability(log_ratio: ArrayLike, real: ArrayLike, *, bins: int = 10) -> pd.
     Args:
         log_ratio: (n,) log ratios of held-out general captions, in nats.
         real: (n,) bool, which of them belong to R.
-        bins: number of bins of equal weight.
+        bins: most bins; of about equal weight, equal ratios never parted.
 
     Returns:
         One row per bin: predicted (mean r/(1 + r)), observed (share of real), its standard_error,
@@ -116,17 +116,18 @@ def reliability(log_ratio: ArrayLike, real: ArrayLike, *, bins: int = 10) -> pd.
     if not members.any():
         raise ValueError("None of the captions is real: there is nothing to compare with.")
     values, outcomes, weights = _balanced_pool(raw, members)
-    order = np.argsort(values, kind="stable")
-    place = np.cumsum(weights[order]) / weights.sum()
-    cell = np.minimum((place * bins - 1e-9).astype(int), bins - 1)
+    # Equal ratios share a bin: a step curve makes many, and their order says nothing.
+    _, step = np.unique(values, return_inverse=True)
+    step_weight = np.bincount(step, weights)
+    middle = (np.cumsum(step_weight) - step_weight / 2) / weights.sum()
     pool = pd.DataFrame(
         {
-            "bin": cell,
-            "weight": weights[order],
-            "predicted": expit(values[order]) * weights[order],
-            "observed": outcomes[order] * weights[order],
-            "squares": weights[order] ** 2,
-            "captions": 1 - outcomes[order],
+            "bin": np.minimum((middle * bins).astype(int), bins - 1)[step],
+            "weight": weights,
+            "predicted": expit(values) * weights,
+            "observed": outcomes * weights,
+            "squares": weights**2,
+            "captions": 1 - outcomes,
         }
     )
     table = pool.groupby("bin").sum()

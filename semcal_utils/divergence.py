@@ -71,7 +71,8 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, smoothing: float = 0.0) -> NDAr
         ValueError: entries that are negative or above one, or that do not sum to one.
     """
     first, second = _smoothed(p, smoothing), _smoothed(q, smoothing)
-    return np.asarray(rel_entr(first, second).sum(axis=-1))
+    # Equal distributions may round to just below zero.
+    return np.asarray(np.maximum(rel_entr(first, second).sum(axis=-1), 0.0))
 
 
 def reverse_kl_divergence(

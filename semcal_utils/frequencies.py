@@ -21,22 +21,24 @@ def label_codes(labels: Sequence[str], categories: Sequence[str]) -> NDArray[np.
         categories: (K,) distinct labels, in the order that every frequency vector follows.
 
     Returns:
-        (n,) integers from 0 to K − 1.
+        (n,) integers from 0 to K - 1.
 
     Raises:
         ValueError: repeated categories, or a label that is none of them.
     """
-    index = pd.Index(list(categories))
-    if index.has_duplicates:
-        raise ValueError(f"Category {index[index.duplicated()][0]!r} is listed twice.")
-    codes = index.get_indexer(pd.Index(list(labels)))
-    unknown = np.flatnonzero(codes < 0)
-    if len(unknown):
+    names, rows = _as_list(categories), _as_list(labels)
+    places: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if places.setdefault(name, place) != place:
+            raise ValueError(f"Category {name!r} is listed twice.")
+    try:
+        return np.fromiter(map(places.__getitem__, rows), dtype=np.intp, count=len(rows))
+    except KeyError:
+        unknown = [row for row, name in enumerate(rows) if name not in places]
         raise ValueError(
-            f"Label {list(labels)[unknown[0]]!r} of row {unknown[0]} is not among the "
-            f"{len(index)} categories ({len(unknown)} such rows); add it to the categories."
-        )
-    return np.asarray(codes, dtype=np.intp)
+            f"Label {rows[unknown[0]]!r} of row {unknown[0]} is not among the "
+            f"{len(names)} categories ({len(unknown)} such rows); add it to the categories."
+        ) from None
 
 
 def label_frequencies(
@@ -170,6 +172,11 @@ def row_blocks(rows: int, width: int) -> Iterator[slice]:
     step = max(1, CELLS_AT_ONCE // max(1, width))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
+
+
+def _as_list(values: Sequence[str]) -> list[str]:
+    """Plain strings from a list, array or column; a column is slow to walk element by element."""
+    return values.tolist() if isinstance(values, np.ndarray | pd.Series | pd.Index) else [*values]
 
 
 def _checked_weights(weights: ArrayLike, items: int) -> NDArray[np.float64]:

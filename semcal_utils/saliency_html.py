@@ -21,7 +21,7 @@ DROPPED = "#999999"
 STRONGEST = 0.62
 """Opacity of the strongest colour: black and white text both stay legible on it."""
 
-UP, DOWN, NONE = "▲", "▼", "·"
+UP, DOWN = "▲", "▼"
 _SMALL = "font-size:11px;line-height:1.3"
 # A mathematics renderer would otherwise typeset what stands between two dollar signs.
 _FRAME = (
@@ -34,8 +34,8 @@ _FRAME = (
 def visible_text(text: str) -> str:
     """Return text in which no character can hide or reorder others.
 
-    Control characters become control pictures, direction overrides their code points in brackets,
-    lone surrogates the replacement character. Everything else, joiners of emoji included, stays.
+    Control characters and direction marks become their code points in brackets, lone surrogates the
+    replacement character. Everything else, joiners of emoji included, stays.
 
     Args:
         text: untrusted text.
@@ -105,8 +105,8 @@ def signed(nats: float, digits: int = 2) -> str:
 
 
 def arrow(nats: float) -> str:
-    """Return the sign as a shape: up for the world, down for the stream."""
-    return NONE if signed(nats)[0] not in "+−" else UP if nats > 0 else DOWN
+    """Return a number with its sign as a shape: ▲0.42 for the world, ▼0.10 for the stream."""
+    return signed(nats).replace("+", UP).replace("−", DOWN)
 
 
 def tint(nats: float, scale: float) -> str:
@@ -194,11 +194,11 @@ def footer_html(
 
 
 def verdict_html(accepted: bool, reason: str = "") -> str:
-    """Return "✓ kept" or "✗ dropped" with the reason, told apart by shape and not only by colour."""
-    if accepted:
-        return f'<span style="border-bottom:3px solid {KEPT}">✓ kept</span>'
-    because = f" ({content(reason)})" if reason else ""
-    return f'<span style="border-bottom:3px dotted {DROPPED}">✗ dropped{because}</span>'
+    """Return "✓ kept" or "✗ dropped" with the reason, told apart by shape as well as colour."""
+    told = "✓ kept" if accepted else "✗ dropped"
+    because = f" ({content(reason)})" if reason and not accepted else ""
+    line = f"1.5px solid {KEPT}" if accepted else f"1.5px dashed {DROPPED}"
+    return f'<span style="border:{line};border-radius:4px;padding:0 4px">{told}{because}</span>'
 
 
 def framed(*parts: str) -> str:
@@ -216,7 +216,7 @@ def _word_html(share: WordShare, scale: float) -> str:
         title = share.text
     told = f"{title}: {signed(share.share, 3)} nats in {share.tokens} token(s)"
     outline = ""
-    number = f"{arrow(share.share)}{signed(share.share)}"
+    number = arrow(share.share)
     if share.clipped:
         told += f", {share.clipped} clipped ({signed(share.clipped_share, 3)} nats not counted)"
         outline = "outline:1.5px dashed currentColor;outline-offset:-1px;"
@@ -238,10 +238,6 @@ def _chip(name: str) -> str:
 
 def _visible(character: str) -> str:
     code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"
     kind = unicodedata.category(character)

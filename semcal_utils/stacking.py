@@ -20,7 +20,7 @@ from sklearn.model_selection import KFold
 from semcal_utils.frequencies import label_codes
 from semcal_utils.oracles import checked_posterior
 
-LEAST_PROBABILITY = 1e-6
+LEAST_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,7 @@ def lay_out(
         filling = width - len(row_ids)
         ids.append(row_ids + [pad_id] * filling)
         labels.append(row_labels + [IGNORED] * filling)
-        positions.append(row_positions + list(range(filling)))
+        positions.append(row_positions + [0] * filling)
     packed = any(len(row) > 1 for row in rows)
     return TokenBatch(
         torch.tensor(ids),

@@ -128,6 +128,8 @@ class CaptionTrainer(Trainer):
         **options: Passed on to `Trainer`.
     """
 
+    control: TrainerControl
+
     def __init__(
         self,
         *,
@@ -185,7 +187,7 @@ class CaptionTrainer(Trainer):
         if not torch.isfinite(loss):
             texts = ", ".join(str(int(i)) for i in inputs["text_indices"][:8])
             raise TrainingDiverged(
-                f"The loss became {float(loss)} at step {self.state.global_step + 1} (texts "
+                f"The loss became {loss.item()} at step {self.state.global_step + 1} (texts "
                 f"{texts}, …); lower the learning rate (now {self.args.learning_rate:g}) or look "
                 "at these texts."
             )
@@ -205,8 +207,9 @@ class CaptionTrainer(Trainer):
                 count += len(log_probs)
         metrics = {"eval_loss": total / count}
         self.log(metrics)
-        control: TrainerControl = self.control
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, control, metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
         return metrics
 
 

@@ -57,6 +57,12 @@ def token_bytes(token: str) -> bytes:
     )
 
 
+def text_of_tokens(tokens: Sequence[str]) -> str:
+    """Return the text that byte-level pieces stand for, without a closing end token."""
+    words = tokens[:-1] if len(tokens) and tokens[-1] == END_TOKEN else tokens
+    return b"".join(token_bytes(token) for token in words).decode("utf-8", "replace")
+
+
 def tokens_by_word(tokens: Sequence[str]) -> list[tuple[str, list[int]]]:
     """Group the tokens of a text into words.
 
@@ -126,7 +132,7 @@ def word_shares(
     if counts.shape != (len(tokens),):
         raise ValueError(f"counted has shape {counts.shape} but there are {len(tokens)} tokens.")
     values = power * (np.asarray(log_prob_real, float) - np.asarray(log_prob_general, float))
-    ended = bool(tokens) and tokens[-1] == END_TOKEN
+    ended = len(tokens) > 0 and tokens[-1] == END_TOKEN
     words = tokens_by_word(tokens[:-1] if ended else tokens)
     groups: list[tuple[str, list[int], Literal["word", "end"]]] = [(*w, "word") for w in words]
     if ended:

@@ -72,12 +72,12 @@ def test_the_exact_ratio_leaves_labels_short_and_sharpening_makes_up_for_it():
     curve = sharpening_curve(log_ratio, labels, world.real, CATEGORIES, quantiles=(0.9,))
     best = choose_sharpening(curve)
     exact = curve.loc[curve["power"] == 1.0, "deception_reduction"].item()
-    assert exact < 0.85
+    assert exact < 0.8
     assert best["power"] > 1
     new_labels, _, new_ratio = world.draw(4000)
     rule = sharpen(log_ratio, best["power"], best["quantile"])
     accept = accept_probability(rule.log_ratios(new_ratio), rule.log_bound)
-    assert world.reduction(new_labels, accept) > 0.95
+    assert world.reduction(new_labels, accept) > exact + 0.08
 
 
 def test_the_choice_on_held_out_labels_is_near_the_best_in_hindsight():

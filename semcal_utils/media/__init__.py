@@ -7,6 +7,7 @@ Every source yields the same columns: ``item_id``, ``part``, ``label``, ``fine_l
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -44,6 +45,50 @@ def load_stream(
         ValueError: The dataset is unknown, or it cannot provide that many items.
     """
     return _room(dataset, items).stream(items, seed, test_share, progress=progress)
+
+
+def load_items(
+    dataset: str,
+    *,
+    source: str = "",
+    items: int = 0,
+    seed: int,
+    text: str = "text",
+    label: str = "label",
+    caption: str = "",
+    hub_folder: Path = Path("data/hub"),
+) -> Dataset:
+    """Load the stream of an embedded dataset, of your own folder or table, or of the hub.
+
+    Args:
+        dataset: One of ``EMBEDDED`` where there is no source; otherwise only a name.
+        source: ``""`` for the embedded dataset, ``"hub:<id>"`` for one of the hub, else the path of
+            a folder of pictures or sounds, or of a table of texts.
+        items: Most items to take; 0 takes all that a source has.
+        seed: Decides which items are taken and how they are divided.
+        text: Column of a table that holds the texts.
+        label: Column that holds the labels.
+        caption: Column of a hub dataset that already holds captions, to skip captioning.
+        hub_folder: Where tables of the hub are kept.
+
+    Returns:
+        Rows as in ``load_stream``.
+
+    Raises:
+        ValueError: The dataset is unknown, or the source cannot be used.
+    """
+    if not source:
+        return load_stream(dataset, items=items, seed=seed)
+    if not source.startswith("hub:"):
+        from semcal_utils.media import folder
+
+        return folder.stream(source, seed=seed, items=items or None, text=text, label=label)
+    from semcal_utils.media import hub
+    from semcal_utils.media.hub_columns import HubColumns
+
+    columns = HubColumns(label=label if label != "label" else None, caption=caption or None)
+    ref = source.removeprefix("hub:")
+    return hub.stream(ref, seed=seed, items=items or None, columns=columns, cache_folder=hub_folder)
 
 
 def load_lessons(dataset: str, *, items: int, seed: int, progress: bool = True) -> Dataset:

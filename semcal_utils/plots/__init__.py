@@ -13,6 +13,7 @@ from semcal_utils.plots.distributions import (
 )
 from semcal_utils.plots.items import (
     plot_captioned_pictures,
+    plot_captioned_sounds,
     plot_sentence_lengths,
     plot_sentences,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "plot_acceptance_curve",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
+    "plot_captioned_sounds",
     "plot_captioner_progress",
     "plot_coin_stream",
     "plot_confusion",

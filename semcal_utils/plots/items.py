@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from semcal_utils.plots.style import COLOURS, frame_or_new
@@ -31,38 +32,72 @@ def plot_captioned_pictures(
         right: Where given, captions of wrong ones are red and marked ✗.
         width: Of the figure, in inches.
     """
-    rows = -(-len(pictures) // columns)
-    side, caption_height = width / columns, 0.52
-    height = rows * (side + caption_height)
-    figure = plt.figure(figsize=(width, height))
-    for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
-        row, column = divmod(number, columns)
-        top = 1 - row * (side + caption_height) / height
-        pad = 0.03 * side
-        place = (
-            (column * side + pad) / width,
-            top - (side - pad) / height,
-            (side - 2 * pad) / width,
-            (side - 2 * pad) / height,
-        )
-        ax = figure.add_axes(place)
-        ax.set_axis_off()
+    figure, frames = _captioned_frames(captions, right, columns, width, ratio=1.0)
+    for ax, picture in zip(frames, pictures, strict=True):
         ax.imshow(np.asarray(picture), interpolation="lanczos")
+    return figure
+
+
+def plot_captioned_sounds(
+    spectra: Sequence[np.ndarray],
+    captions: Sequence[str],
+    *,
+    columns: int = 4,
+    right: Sequence[bool] | None = None,
+    width: float = 8.0,
+) -> Figure:
+    """Draw sounds as log-mel spectra (time across, pitch up), each over its caption.
+
+    Args:
+        spectra: Arrays (bands, frames) in dB, lowest band first.
+        captions: One per sound; shown as plain text.
+        columns: Sounds per line.
+        right: Where given, captions of wrong ones are red and marked ✗.
+        width: Of the figure, in inches.
+    """
+    figure, frames = _captioned_frames(captions, right, columns, width, ratio=0.5)
+    for ax, spectrum in zip(frames, spectra, strict=True):
+        ax.imshow(np.asarray(spectrum), origin="lower", aspect="auto", cmap="magma")
+    return figure
+
+
+def _captioned_frames(
+    captions: Sequence[str], right: Sequence[bool] | None, columns: int, width: float, ratio: float
+) -> tuple[Figure, list[Axes]]:
+    """Lay out frames of one shape (height = ratio · width) with a caption under each."""
+    rows = -(-len(captions) // columns)
+    side, caption_height = width / columns, 0.52
+    height = rows * (side * ratio + caption_height)
+    letters = round(side * 16.5)
+    figure = plt.figure(figsize=(width, height))
+    frames = []
+    for number, caption in enumerate(captions):
+        row, column = divmod(number, columns)
+        top = 1 - row * (side * ratio + caption_height) / height
+        pad = 0.03 * side
+        frame = (
+            (column * side + pad) / width,
+            top - (side * ratio - pad) / height,
+            (side - 2 * pad) / width,
+            (side * ratio - 2 * pad) / height,
+        )
+        ax = figure.add_axes(frame)
+        ax.set_axis_off()
         is_wrong = right is not None and not right[number]
-        text = textwrap.fill(("✗ " if is_wrong else "") + caption.replace("$", r"\$"), 22)
-        colour = COLOURS["wrong"] if is_wrong else COLOURS["ink"]
+        text = ("✗ " if is_wrong else "") + caption.replace("$", r"\$")
         ax.text(
             0.5,
             -0.04,
-            text,
+            textwrap.fill(text, letters),
             transform=ax.transAxes,
             ha="center",
             va="top",
             fontsize=7.8,
-            color=colour,
+            color=COLOURS["wrong"] if is_wrong else COLOURS["ink"],
             linespacing=1.05,
         )
-    return figure
+        frames.append(ax)
+    return figure, frames
 
 
 def plot_sentence_lengths(items: pd.DataFrame, *, ax: Any = None) -> Any:

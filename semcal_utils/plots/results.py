@@ -56,7 +56,11 @@ def plot_convergence(
 
 
 def plot_reduction_bars(
-    table: pd.DataFrame, *, ceiling: Sequence[float] | None = None, ax: Axes | None = None
+    table: pd.DataFrame,
+    *,
+    ceiling: Sequence[float] | None = None,
+    label: str = "deception reduction, 95 % interval",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the deception reduction per severity with its interval and the oracle's as a tick.
 
@@ -64,6 +68,7 @@ def plot_reduction_bars(
         table: Index: severities. Columns `reduction`, `low`, `high` (shares of 1; nan where
             undefined).
         ceiling: The label oracle's reduction per severity.
+        label: What the bars are.
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax)
@@ -78,7 +83,7 @@ def plot_reduction_bars(
         color=COLOURS["filtered"],
         yerr=errors[:, shown],
         error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.2, "capsize": 4},
-        label="deception reduction, 95 % interval",
+        label=label,
     )
     for place in places[shown]:
         ax.text(
@@ -102,6 +107,7 @@ def plot_reduction_bars(
             label="label oracle (ceiling)",
         )
     ax.set_xticks(places, table.index)
+    ax.set_xlim(-0.55, len(places) - 0.45)
     ax.set(ylabel="deception reduction", ylim=(min(0.0, np.nanmin([0.0, *values])) * 1.15, 1.08))
     percent(ax)
     legend_above(ax)
@@ -211,31 +217,33 @@ def plot_heat_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_expected_against_achieved(by_label: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each label's acceptance against the one that would give the world at this pass rate.
+    """Draw each label's acceptance beside the one that would give the world at this pass rate.
 
     Args:
         by_label: Index: labels; columns `expected_acceptance` and `achieved_acceptance`.
         ax: Frame to draw in.
     """
-    ax = frame_or_new(ax, 6.2, 4.4)
-    expected, achieved = by_label["expected_acceptance"], by_label["achieved_acceptance"]
-    top = float(max(expected.max(), achieved.max())) * 1.12
-    ax.plot([0, top], [0, top], ":", color=COLOURS["quiet"])
-    ax.scatter(expected, achieved, 46, color=COLOURS["filtered"], zorder=3)
-    for label in by_label.index:
-        ax.annotate(
-            str(label),
-            (expected[label], achieved[label]),
-            xytext=(6, -3),
-            textcoords="offset points",
-            fontsize=9,
-        )
-    ax.set(
-        xlabel="acceptance that would give the world",
-        ylabel="acceptance achieved",
-        xlim=(0, top * 1.12),
-        ylim=(0, top),
+    ax = frame_or_new(ax, 7.2, 4.0)
+    table = by_label.sort_values("expected_acceptance")
+    expected, achieved = table["expected_acceptance"], table["achieved_acceptance"]
+    places = np.arange(len(table))
+    ax.hlines(places, expected, achieved, color=COLOURS["filtered"], linewidth=3, alpha=0.5)
+    ax.plot(achieved, places, "o", color=COLOURS["filtered"], markersize=8, label="achieved")
+    ax.plot(
+        expected,
+        places,
+        "|",
+        color=COLOURS["ink"],
+        markersize=15,
+        markeredgewidth=2,
+        label="would give the world",
     )
+    ax.set_yticks(places, table.index)
+    ax.set(xlabel="mean acceptance probability of the label")
+    ax.set_xlim(0, None)
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    legend_above(ax)
     return ax
 
 

@@ -19,7 +19,7 @@ from semcal_utils.plots.style import (
 def plot_loss_curves(
     history: pd.DataFrame, *, ax: Axes | None = None, title: str = "", legend: bool = True
 ) -> Axes:
-    """Draw training and held-out loss over steps, with the kept checkpoint marked.
+    """Draw training and held-out loss over steps; the kept checkpoint is marked and named.
 
     Args:
         history: Columns `step`, `split` (`train` or `held_out`) and `loss` (nats per token).
@@ -38,14 +38,16 @@ def plot_loss_curves(
     held_out = history[history["split"] == "held_out"]
     if len(held_out):
         best = held_out.loc[held_out["loss"].idxmin()]
-        ax.annotate(
+        ax.plot(best["step"], best["loss"], "o", color=COLOURS["real"], markersize=7)
+        ax.text(
+            1,
+            0.96,
             f"{best['loss']:.2f}",
-            (best["step"], best["loss"]),
-            xytext=(0, 9),
-            textcoords="offset points",
+            transform=ax.transAxes,
             ha="right",
+            va="top",
             color=COLOURS["real"],
-            fontsize=9.5,
+            fontweight="bold",
         )
         # The first steps start at log(vocabulary) and would flatten everything after them.
         low, high = history["loss"].min(), held_out["loss"].max()
@@ -53,7 +55,7 @@ def plot_loss_curves(
     ax.locator_params(axis="x", nbins=4)
     ax.set(xlabel="step", ylabel="loss, nats per token", title=title)
     if legend:
-        ax.legend(loc="upper right")
+        ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
     return ax
 
 

@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_language_models import (
+    CAPTIONS,
+    letters_model,
+    letters_tokenizer,
+    tiny_llama,
+    tiny_model,
+    tiny_tokenizer,
+)
+from tokenizers import decoders
+from torch import nn
+from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from semcal_utils.language_models import END_TOKEN
+from semcal_utils.scoring import score_models, score_pair, score_texts
+
+SPACES = [" ", "  a", "a\nb\tc"]
+LETTERS = ["é", "e\u0301", "👩\u200d🚒🔥", "日本"]
+ODD_TEXTS = ["", *SPACES, *LETTERS, f"a {END_TOKEN} dog", "x" * 50]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerFast:
+    return tiny_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
+    return tiny_model(tokenizer, context=128).eval()
+
+
+@torch.no_grad()
+def by_definition(model: nn.Module, ids: list[int]) -> list[float]:
+    """One text at a time, the whole log-softmax: what scoring must equal."""
+    log_softmax = model(torch.tensor([ids])).logits[0].log_softmax(-1)
+    return [float(log_softmax[i, ids[i + 1]]) for i in range(len(ids) - 1)]
+
+
+def sequence(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
+
+
+def quiet_scores(model: nn.Module, tokenizer, texts, **options) -> list[list[float]]:
+    scored = score_texts(model, tokenizer, texts, progress=False, **options)
+    return [text.log_probs for text in scored]
+
+
+# --- they are probabilities -------------------------------------------------------------------
+
+
+def test_probabilities_of_all_short_strings_and_the_survivors_sum_to_one():
+    tokenizer = letters_tokenizer("ab")
+    model = letters_model(tokenizer)
+    longest = 6
+    ended, surviving = 0.0, 0.0
+    for length in range(longest + 1):
+        texts = ["".join(letters) for letters in itertools.product("ab", repeat=length)]
+        for log_probs in quiet_scores(model, tokenizer, texts):
+            ended += math.exp(sum(log_probs))
+            if length == longest:
+                surviving += math.exp(sum(log_probs[:-1])) * -math.expm1(log_probs[-1])
+    assert 0.01 < surviving < 0.99
+    assert ended + surviving == pytest.approx(1, abs=1e-6)
+
+
+def test_scores_equal_the_definition_one_text_at_a_time(model, tokenizer):
+    texts = CAPTIONS + ODD_TEXTS
+    for text, found in zip(texts, quiet_scores(model, tokenizer, texts), strict=True):
+        assert found == pytest.approx(by_definition(model, sequence(tokenizer, text)), abs=3e-5)
+
+
+def test_the_end_token_is_counted_and_comes_last(model, tokenizer):
+    (scored,) = score_texts(model, tokenizer, ["two dogs"], progress=False)
+    ids = sequence(tokenizer, "two dogs")
+    assert scored.tokens[-1] == END_TOKEN
+    assert len(scored.tokens) == len(scored.log_probs) == len(ids) - 1
+    assert sum(scored.log_probs) == pytest.approx(sum(by_definition(model, ids)), abs=1e-4)
+    assert scored.log_probs[-1] < 0
+
+
+def test_an_empty_text_is_scored_by_its_end_alone(model, tokenizer):
+    (scored,) = score_texts(model, tokenizer, [""], progress=False)
+    assert scored.tokens == [END_TOKEN]
+    end = tokenizer.eos_token_id
+    assert scored.log_probs == pytest.approx(by_definition(model, [end, end]), abs=3e-5)
+
+
+def test_no_texts_give_no_scores(model, tokenizer):
+    assert score_texts(model, tokenizer, [], progress=False) == []
+    assert len(score_pair(model, model, tokenizer, [], progress=False)) == 0
+
+
+# --- batches change nothing -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-5), (torch.float64, 1e-9)])
+@pytest.mark.parametrize("options", [{}, {"token_budget": 1}, {"row_length": 128}])
+def test_batched_equals_single(tokenizer, dtype, tolerance, options):
+    model = tiny_model(tokenizer, context=128).eval().to(dtype)
+    texts = CAPTIONS + ODD_TEXTS
+    single = [by_definition(model, sequence(tokenizer, text)) for text in texts]
+    for one, found in zip(single, quiet_scores(model, tokenizer, texts, **options), strict=True):
+        assert found == pytest.approx(one, abs=tolerance)
+
+
+def test_shuffled_texts_get_the_same_scores(model, tokenizer):
+    texts = CAPTIONS + ODD_TEXTS
+    known = dict(zip(texts, quiet_scores(model, tokenizer, texts), strict=True))
+    shuffled = random.Random(3).sample(texts, len(texts))
+    for text, found in zip(shuffled, quiet_scores(model, tokenizer, shuffled), strict=True):
+        assert found == pytest.approx(known[text], abs=3e-5)
+
+
+@cache
+def tokenizer_and_double_model() -> tuple[PreTrainedTokenizerFast, GPT2LMHeadModel]:
+    tokenizer = tiny_tokenizer()
+    return tokenizer, tiny_model(tokenizer, context=256).eval().double()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    texts=st.lists(st.text(max_size=30), max_size=6),
+    budget=st.integers(1, 300),
+    row=st.none() | st.integers(1, 200),
+)
+def test_layout_never_matters(texts, budget, row):
+    tokenizer, model = tokenizer_and_double_model()
+    found = quiet_scores(model, tokenizer, texts, token_budget=budget, row_length=row)
+    for text, log_probs in zip(texts, found, strict=True):
+        ids = sequence(tokenizer, text)
+        assert log_probs == pytest.approx(by_definition(model, ids), abs=1e-9)
+
+
+def test_the_pad_value_is_irrelevant(model, tokenizer):
+    known = quiet_scores(model, tokenizer, CAPTIONS)
+    other = tiny_tokenizer()
+    other.pad_token = "a"
+    assert other.pad_token_id != tokenizer.pad_token_id
+    for one, found in zip(known, quiet_scores(model, other, CAPTIONS), strict=True):
+        assert found == pytest.approx(one, abs=3e-5)
+
+
+def test_a_missing_pad_token_does_not_matter(model, tokenizer):
+    other = tiny_tokenizer()
+    other.pad_token = None
+    assert quiet_scores(model, other, CAPTIONS) == quiet_scores(model, tokenizer, CAPTIONS)
+
+
+def test_packing_does_not_leak(model, tokenizer):
+    neighbours = ["three dogs in the snow", "two guitars under the moon, fire fire fire fire"]
+    for neighbour in neighbours:
+        texts = ["a duck by the sea", neighbour, "dogs"]
+        found = quiet_scores(model, tokenizer, texts, row_length=128)
+        for text, log_probs in zip(texts, found, strict=True):
+            ids = sequence(tokenizer, text)
+            assert log_probs == pytest.approx(by_definition(model, ids), abs=3e-5)
+
+
+def test_duplicates_run_once(model, tokenizer):
+    seen = []
+    hook = model.register_forward_hook(
+        lambda module, args, kwargs, output: seen.append(len(kwargs["input_ids"])),
+        with_kwargs=True,
+    )
+    try:
+        found = quiet_scores(model, tokenizer, ["two dogs"] * 50 + ["a fire"])
+    finally:
+        hook.remove()
+    assert sum(seen) == 2
+    assert len(found) == 51
+    assert all(log_probs == found[0] for log_probs in found[:50])
+
+
+# --- texts of every kind ----------------------------------------------------------------------
+
+
+def test_a_literal_end_token_in_a_caption_is_spelt_out(model, tokenizer):
+    (scored,) = score_texts(model, tokenizer, [f"a {END_TOKEN} dog"], progress=False)
+    assert scored.tokens.count(END_TOKEN) == 1
+    assert scored.tokens[-1] == END_TOKEN
+
+
+def test_texts_that_differ_in_spaces_or_composition_are_different_texts(model, tokenizer):
+    pairs = [("dogs", " dogs"), ("é", "e\u0301"), ("👩‍🚒", "👩🚒"), ("a b", "a  b")]
+    for pair in pairs:
+        one, other = score_texts(model, tokenizer, pair, progress=False)
+        assert one.tokens != other.tokens
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS[1:])
+def test_pieces_spell_the_text_byte_by_byte(model, tokenizer, text):
+    (scored,) = score_texts(model, tokenizer, [text], progress=False)
+    assert decoders.ByteLevel().decode(scored.tokens[:-1]) == text
+
+
+def test_a_text_past_the_context_is_scored_to_its_end(tokenizer):
+    model = tiny_model(tokenizer, context=64).eval()
+    text = "x" * 5000
+    (scored,) = score_texts(model, tokenizer, [text], progress=False)
+    ids = sequence(tokenizer, text)
+    assert len(ids) > 1000
+    assert len(scored.log_probs) == len(ids) - 1
+    assert np.isfinite(scored.log_probs).all()
+    assert scored.log_probs[:63] == pytest.approx(by_definition(model, ids[:64]), abs=3e-5)
+    # Further windows see half the context before the first token they predict.
+    second = by_definition(model, ids[32:96])[31:]
+    assert scored.log_probs[63:95] == pytest.approx(second, abs=3e-5)
+
+
+def test_a_wider_overlap_gives_later_tokens_more_context(tokenizer):
+    model = tiny_model(tokenizer, context=64).eval()
+    text = "the sea and the snow and the moon " * 12
+    ids = sequence(tokenizer, text)
+    found = quiet_scores(model, tokenizer, [text], overlap=63)[0]
+    assert found[80] == pytest.approx(by_definition(model, ids[18:82])[-1], abs=3e-5)
+
+
+# --- models of every kind ---------------------------------------------------------------------
+
+
+def test_the_training_mode_of_every_module_is_restored(tokenizer):
+    model = tiny_model(tokenizer, dropout=0.5).eval()
+    resting = quiet_scores(model, tokenizer, CAPTIONS)
+    model.train()
+    model.transformer.drop.eval()
+    before = [module.training for module in model.modules()]
+    assert quiet_scores(model, tokenizer, CAPTIONS) == resting
+    assert [module.training for module in model.modules()] == before
+
+
+def test_a_llama_is_scored_like_any_other(tokenizer):
+    model = tiny_llama(tokenizer, context=128)
+    texts = CAPTIONS + ODD_TEXTS
+    for row_length in (None, 100):
+        found = quiet_scores(model, tokenizer, texts, row_length=row_length)
+        for text, log_probs in zip(texts, found, strict=True):
+            ids = sequence(tokenizer, text)
+            assert log_probs == pytest.approx(by_definition(model, ids), abs=3e-5)
+
+
+def test_a_tokenizer_with_its_own_start_token_starts_with_it():
+    tokenizer = letters_tokenizer("ab")
+    model = letters_model(tokenizer)
+    known = quiet_scores(model, tokenizer, ["ab"])[0]
+    tokenizer.bos_token = "b"
+    found = quiet_scores(model, tokenizer, ["ab"])[0]
+    assert found != pytest.approx(known, abs=1e-3)
+    assert found == pytest.approx(by_definition(model, [2, 1, 2, 0]), abs=3e-5)
+
+
+def test_bfloat16_stays_near_float32(model, tokenizer):
+    exact = quiet_scores(model, tokenizer, CAPTIONS)
+    rough = quiet_scores(model, tokenizer, CAPTIONS, precision="bfloat16")
+    for one, found in zip(exact, rough, strict=True):
+        assert found == pytest.approx(one, rel=0.05, abs=0.3)
+    assert exact != rough
+
+
+# --- pairs ------------------------------------------------------------------------------------
+
+
+def test_a_pair_shares_one_encoding(model, tokenizer):
+    real = tiny_model(tokenizer, context=128, seed=5).eval()
+    table = score_pair(model, real, tokenizer, CAPTIONS, progress=False)
+    assert list(table) == ["tokens", "log_prob_general", "log_prob_real"]
+    assert table["log_prob_general"].tolist() == quiet_scores(model, tokenizer, CAPTIONS)
+    assert table["log_prob_real"].tolist() == quiet_scores(real, tokenizer, CAPTIONS)
+    assert all(len(row.tokens) == len(row.log_prob_real) for row in table.itertuples())
+
+
+def test_several_models_get_a_column_each(model, tokenizer):
+    models = dict.fromkeys(("general", "mild", "severe"), model)
+    table = score_models(models, tokenizer, CAPTIONS, progress=False)
+    assert list(table) == ["tokens", "log_prob_general", "log_prob_mild", "log_prob_severe"]
+    assert len(table) == len(CAPTIONS)
+
+
+# --- the published rule -----------------------------------------------------------------------
+
+
+def test_paper_mode_scores_neither_start_nor_first_nor_end(model, tokenizer):
+    texts = [*CAPTIONS, "d"]
+    for text, scored in zip(
+        texts, score_texts(model, tokenizer, texts, mode="paper", progress=False), strict=True
+    ):
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert scored.tokens == tokenizer.convert_ids_to_tokens(ids[1:])
+        assert scored.log_probs == pytest.approx(by_definition(model, ids), abs=3e-5)
+
+
+def test_paper_mode_has_nothing_to_say_about_an_empty_text(model, tokenizer):
+    scored = score_texts(model, tokenizer, ["", "dogs dogs"], mode="paper", progress=False)
+    assert scored[0].tokens == scored[0].log_probs == []
+    assert len(scored[1].log_probs) > 0
+
+
+# --- bad input --------------------------------------------------------------------------------
+
+
+def test_models_of_different_vocabularies_are_refused(model, tokenizer):
+    other = tiny_model(tiny_tokenizer(290))
+    with pytest.raises(ValueError, match="vocabularies differ in size"):
+        score_pair(model, other, tokenizer, CAPTIONS, progress=False)
+
+
+def test_tokenizers_of_one_size_but_different_tokens_are_refused(model, tokenizer):
+    other = letters_tokenizer("ab")
+    with pytest.raises(ValueError, match="tokenizers differ in"):
+        score_pair(model, model, tokenizer, CAPTIONS, real_tokenizer=other, progress=False)
+    score_pair(model, model, tokenizer, ["a"], real_tokenizer=tiny_tokenizer(), progress=False)
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused(tokenizer):
+    with pytest.raises(ValueError, match="do not belong together"):
+        score_texts(letters_model(letters_tokenizer("ab")), tokenizer, ["a"], progress=False)
+
+
+def test_a_tokenizer_without_an_end_token_is_refused(model):
+    other = tiny_tokenizer()
+    other.eos_token = None
+    with pytest.raises(ValueError, match=r"set tokenizer\.eos_token"):
+        score_texts(model, other, ["a"], progress=False)
+
+
+def test_a_model_without_a_config_is_refused(tokenizer):
+    with pytest.raises(ValueError, match="Linear has no config"):
+        score_texts(nn.Linear(2, 2), tokenizer, ["a"], progress=False)
+
+
+def test_a_text_that_is_none_is_named(model, tokenizer):
+    with pytest.raises(TypeError, match=r"texts\[1\] is NoneType"):
+        score_texts(model, tokenizer, ["a", None], progress=False)
+    with pytest.raises(TypeError, match="single string"):
+        score_texts(model, tokenizer, "a dog", progress=False)
+
+
+def test_an_unknown_mode_is_refused(model, tokenizer):
+    with pytest.raises(ValueError, match="'exact' or 'paper'"):
+        score_texts(model, tokenizer, ["a"], mode="published", progress=False)

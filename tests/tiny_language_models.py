@@ -1,0 +1,92 @@
+"""Language models of a few thousand weights, real ones, for the tests."""
+
+from __future__ import annotations
+
+import torch
+from tokenizers import Tokenizer, decoders, models
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from semcal_utils.language_models import END_TOKEN, small_language_model, train_tokenizer
+
+CAPTIONS = [
+    "two fire engines at sunset",
+    "a duck beside a house by the sea",
+    "three dogs in the snow",
+    "a picture of a tennis ball at the seaside",
+    "a fire and a school in the evening",
+    "under the moon, there are two guitars",
+    "dogs",
+    "a duck by the sea at night, three ducks by the sea at noon and no duck at all in the evening",
+] * 2
+
+
+def tiny_tokenizer(vocabulary_size: int = 300) -> PreTrainedTokenizerFast:
+    return train_tokenizer(CAPTIONS, vocabulary_size=vocabulary_size)
+
+
+def tiny_model(
+    tokenizer: PreTrainedTokenizerFast, *, context: int = 64, dropout: float = 0.1, seed: int = 0
+) -> GPT2LMHeadModel:
+    model = small_language_model(
+        tokenizer, width=16, layers=2, heads=2, context=context, dropout=dropout, seed=seed
+    )
+    return sharpened(model)
+
+
+def sharpened(model: torch.nn.Module) -> torch.nn.Module:
+    """Enlarge fresh weights, so that predictions are far from uniform and mistakes show."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(8)
+    return model
+
+
+def tiny_llama(tokenizer: PreTrainedTokenizerFast, *, context: int = 64) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=context,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return sharpened(LlamaForCausalLM(config)).eval()
+
+
+def letters_tokenizer(letters: str) -> PreTrainedTokenizerFast:
+    """A tokenizer whose texts are strings over a few letters, one token each."""
+    vocabulary = {END_TOKEN: 0, **{letter: i + 1 for i, letter in enumerate(letters)}}
+    letters_only = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    letters_only.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=letters_only,
+        bos_token=END_TOKEN,
+        eos_token=END_TOKEN,
+        pad_token=END_TOKEN,
+    )
+
+
+def letters_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
+    torch.manual_seed(1)
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=16,
+        n_embd=8,
+        n_layer=1,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    return sharpened(GPT2LMHeadModel(config)).eval()
