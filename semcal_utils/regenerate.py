@@ -56,7 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. What was finished is kept: the same command goes on from there.")
         return 130
-    print(closing_lines(outcomes, time.perf_counter() - began, root, options.profile))
+    seconds = time.perf_counter() - began
+    if len(steps) == len(plan) and not any(outcome.reused for outcome in outcomes):
+        record_cost(outcomes, seconds, options.profile)
+    print(closing_lines(outcomes, seconds, root, options.profile))
     return 0
 
 
@@ -113,6 +116,21 @@ def table_of_steps(steps: list[Step]) -> str:
         state = "up to date" if finished_before(step) else "to run"
         lines.append(f"  {step.notebook:<28} {step.dataset or '(all)':<16} {state:>10}")
     return "\n".join(lines)
+
+
+def record_cost(outcomes: list[Outcome], seconds: float, profile: str) -> None:
+    """Keep what a whole run cost beside its figures; these numbers differ from run to run."""
+    notebooks: dict[str, dict[str, float]] = {}
+    for outcome in outcomes:
+        name = outcome.step.dataset or "all"
+        notebooks.setdefault(outcome.step.notebook, {})[name] = round(outcome.seconds, 1)
+    cost = {
+        "minutes": round(seconds / 60, 2),
+        "peak_memory_gb": round(peak_memory_of_children() / 1e9, 2),
+        "cores": os.cpu_count(),
+        "seconds_by_notebook": notebooks,
+    }
+    workspace.write_json(workspace.open_run(profile, "all").figures / "cost_of_the_run.json", cost)
 
 
 def closing_lines(outcomes: list[Outcome], seconds: float, root: Path, profile: str) -> str:

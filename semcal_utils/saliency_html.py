@@ -155,13 +155,17 @@ def legend_html(scale: float) -> str:
         f"to right,{tint(-scale, scale)},transparent,{tint(scale, scale)})"
         '"></span>'
     )
-    clipped = '<span style="outline:1.5px dashed currentColor;padding:0 4px">word</span>'
-    return (
-        f'<div dir="ltr" style="{_SMALL};margin:2px 0 8px">'
-        f"{DOWN} more likely in the stream (general) {signed(-scale)} {bar} {signed(scale)} "
-        f"{UP} more likely in the world (real), nats &nbsp;·&nbsp; {clipped} clipped: holds tokens "
-        f"that are not counted &nbsp;·&nbsp; {_chip('end')} end of caption</div>"
+    clipped = '<span style="border:1.5px dashed currentColor;padding:0 4px">word</span>'
+    entries = (
+        f"{DOWN} more likely in the stream (general) {signed(-scale)} {bar} {signed(scale)} {UP} "
+        "more likely in the world (real), nats",
+        f"{clipped} clipped: holds tokens that are not counted",
+        f"{_chip('end')} end of caption",
     )
+    spans = "".join(
+        f'<span style="display:inline-block;margin-right:14px">{entry}</span>' for entry in entries
+    )
+    return f'<div dir="ltr" style="{_SMALL};margin:2px 0 8px">{spans}</div>'
 
 
 def footer_html(

@@ -49,29 +49,20 @@ def batches_by_length(
     """
     batches: list[list[TokenWindow]] = []
     used = 0
-    for window in sorted(windows, key=lambda window: -len(window.ids)):
-        cost = len(window.ids) if row_length or not batches else len(batches[-1][0].ids)
+    for window in sorted(windows, key=lambda window: -window.length):
+        cost = window.length if row_length or not batches else batches[-1][0].length
         if not batches or used + cost > token_budget:
             batches.append([])
-            used, cost = 0, len(window.ids)
+            used, cost = 0, window.length
         batches[-1].append(window)
         used += cost
     return batches
 
 
-def predicting_positions(labels: torch.Tensor) -> torch.Tensor:
-    """Return where a position predicts its successor: (rows, length) bool, the last column False.
-
-    Args:
-        labels: (rows, length) token ids, -100 where a token is context or filling.
-    """
-    return nn.functional.pad(labels[:, 1:] != IGNORED, (0, 1))
-
-
 def target_log_probs(
     model: Any, batch: TokenBatch, *, precision: Precision = "float32"
 ) -> torch.Tensor:
-    """Return the log-probability of every target of a batch, read row by row, in nats.
+    """Return the log-probability of every predicted token of a batch, read row by row, in nats.
 
     Args:
         model: A causal language model in evaluation mode.
@@ -79,11 +70,11 @@ def target_log_probs(
         precision: Precision of the network; logarithms are float32 or better.
 
     Returns:
-        (targets,) log-probabilities on the CPU.
+        (tokens,) log-probabilities on the CPU.
     """
     device = model.device
-    labels = batch.labels.to(device)
-    predicting = predicting_positions(labels)
+    targets = batch.targets.to(device)
+    predicting = targets != IGNORED
     positions = None if batch.position_ids is None else batch.position_ids.to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = model(
@@ -92,13 +83,13 @@ def target_log_probs(
             use_cache=False,
             logits_to_keep=predicting,
         ).logits
-    targets = labels[:, 1:][predicting[:, :-1]]
+    predicted = targets[predicting]
     chunks = [
         # On a CPU, cross_entropy beats gathering from a log-softmax.
         -nn.functional.cross_entropy(
             piece.to(torch.promote_types(piece.dtype, torch.float32)), target, reduction="none"
         )
-        for piece, target in zip(logits.split(HEAD_CHUNK), targets.split(HEAD_CHUNK), strict=True)
+        for piece, target in zip(logits.split(HEAD_CHUNK), predicted.split(HEAD_CHUNK), strict=True)
     ]
     return torch.cat(chunks).cpu()
 

@@ -22,7 +22,7 @@ class TokenWindow:
     """A stretch of a text that fits the model's context.
 
     Attributes:
-        ids: Token ids, at most the model's context.
+        ids: Token ids, at most one more than the model's context: the last is predicted, not read.
         first_target: Position in `ids` of the first token to predict; those before are context.
         text_index: Which text the window belongs to.
         text_offset: Position in the whole sequence of the text of `ids[0]`.
@@ -38,22 +38,26 @@ class TokenWindow:
         """How many tokens of this window are predicted."""
         return len(self.ids) - self.first_target
 
+    @property
+    def length(self) -> int:
+        """How many tokens of this window the model reads: all but the last."""
+        return len(self.ids) - 1
+
 
 @dataclass(frozen=True)
 class TokenBatch:
     """Windows laid out as one rectangle of token ids.
 
     Attributes:
-        input_ids: (rows, length) token ids; filling is the pad id and is never a target.
-        labels: (rows, length) token ids where a token is predicted from the one before it,
-            -100 elsewhere.
+        input_ids: (rows, length) token ids the model reads; rows end in filling.
+        targets: (rows, length) the token that each position predicts, -100 where it predicts none.
         position_ids: (rows, length) positions that start again at 0 with every window, or None
             when each row holds one window.
-        order: For every target, read row by row, the place of its window in the input.
+        order: For every predicted token, read row by row, the place of its window in the input.
     """
 
     input_ids: torch.Tensor
-    labels: torch.Tensor
+    targets: torch.Tensor
     position_ids: torch.Tensor | None
     order: list[int]
 
@@ -168,21 +172,21 @@ def cut_windows(
 
     Args:
         sequences: Token ids per text, the first of each being context only.
-        context: Most tokens per window.
+        context: Most tokens the model reads at once.
         overlap: Tokens of context that a further window repeats; half the context by default.
 
     Returns:
         Windows in the order of the texts; a sequence of fewer than two tokens gives none.
     """
     overlap = context // 2 if overlap is None else overlap
-    if not 1 <= overlap < context:
-        raise ValueError(f"overlap must lie between 1 and {context - 1} tokens, got {overlap}.")
+    if not 1 <= overlap <= context:
+        raise ValueError(f"overlap must lie between 1 and {context} tokens, got {overlap}.")
     windows = []
     for index, ids in enumerate(sequences):
         scored = 1
         while scored < len(ids):
             begin = 0 if scored == 1 else scored - overlap
-            stop = min(begin + context, len(ids))
+            stop = min(begin + context + 1, len(ids))
             windows.append(TokenWindow(list(ids[begin:stop]), scored - begin, index, begin))
             scored = stop
     return windows
@@ -195,7 +199,7 @@ def lay_out(
 
     Args:
         windows: At least one window.
-        pad_id: Token id that fills the rows' ends; it is neither read by a target nor predicted.
+        pad_id: Token id that fills the rows' ends, where no token is predicted.
         row_length: Pack windows into rows of at most this many tokens (longest first, each into
             the first row with room); None gives every window its own row. Packed windows do not
             see each other when the model gets `position_ids` and no attention mask and no cache.
@@ -204,26 +208,26 @@ def lay_out(
         The batch.
     """
     rows = _first_fit(windows, row_length) if row_length else [[i] for i in range(len(windows))]
-    width = max(sum(len(windows[i].ids) for i in row) for row in rows)
-    ids, labels, positions, order = [], [], [], []
+    width = max(sum(windows[i].length for i in row) for row in rows)
+    ids, targets, positions, order = [], [], [], []
     for row in rows:
         row_ids: list[int] = []
-        row_labels: list[int] = []
+        row_targets: list[int] = []
         row_positions: list[int] = []
         for i in row:
             window = windows[i]
-            row_ids += window.ids
-            row_labels += [IGNORED] * window.first_target + window.ids[window.first_target :]
-            row_positions += range(len(window.ids))
+            row_ids += window.ids[:-1]
+            row_targets += [IGNORED] * (window.first_target - 1) + window.ids[window.first_target :]
+            row_positions += range(window.length)
             order += [i] * window.targets
         filling = width - len(row_ids)
         ids.append(row_ids + [pad_id] * filling)
-        labels.append(row_labels + [IGNORED] * filling)
+        targets.append(row_targets + [IGNORED] * filling)
         positions.append(row_positions + [0] * filling)
     packed = any(len(row) > 1 for row in rows)
     return TokenBatch(
         torch.tensor(ids),
-        torch.tensor(labels),
+        torch.tensor(targets),
         torch.tensor(positions) if packed else None,
         order,
     )
@@ -232,8 +236,8 @@ def lay_out(
 def _first_fit(windows: Sequence[TokenWindow], row_length: int) -> list[list[int]]:
     rows: list[list[int]] = []
     room: list[int] = []
-    for i in sorted(range(len(windows)), key=lambda i: -len(windows[i].ids)):
-        length = len(windows[i].ids)
+    for i in sorted(range(len(windows)), key=lambda i: -windows[i].length):
+        length = windows[i].length
         row = next((r for r, left in enumerate(room) if left >= length), None)
         if row is None:
             rows.append([i])

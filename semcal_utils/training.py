@@ -25,10 +25,9 @@ from semcal_utils.scoring_batches import (
     Precision,
     batches_by_length,
     evaluating,
-    predicting_positions,
     target_log_probs,
 )
-from semcal_utils.token_batches import TokenWindow, lay_out
+from semcal_utils.token_batches import IGNORED, TokenWindow, lay_out
 
 POOL_OF_BATCHES = 16  # batches whose texts are sorted by length together
 HELD_OUT_TOKEN_BUDGET = 2048
@@ -93,8 +92,8 @@ class WindowDataset(Dataset[TokenWindow]):
 class WindowCollator:
     """Lay a batch of windows out as tensors, filled to the batch's longest row.
 
-    Filling carries the label -100 by length, so an end token, which often doubles as the pad
-    token, is still learnt.
+    Filling is hidden from the loss by its place in the row, never by its value, so the end token,
+    which often doubles as the pad token, is still learnt.
 
     Args:
         pad_id: Token id of the filling.
@@ -106,11 +105,11 @@ class WindowCollator:
         self.row_length = row_length
 
     def __call__(self, windows: Sequence[TokenWindow]) -> dict[str, torch.Tensor]:
-        """Return `input_ids`, `labels`, `text_indices` and, when packed, `position_ids`."""
+        """Return `input_ids`, `targets`, `text_indices` and, when packed, `position_ids`."""
         batch = lay_out(windows, pad_id=self.pad_id, row_length=self.row_length)
         tensors = {
             "input_ids": batch.input_ids,
-            "labels": batch.labels,
+            "targets": batch.targets,
             "text_indices": torch.tensor([window.text_index for window in windows]),
         }
         if batch.position_ids is not None:
@@ -153,7 +152,7 @@ class CaptionTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader:
         """Return the training batches, shared out among processes when there are several."""
         batches = LengthGroupedBatches(
-            [len(window.ids) for window in self.windows],
+            [window.length for window in self.windows],
             self.args.per_device_train_batch_size,
             self.args.seed,
         )
@@ -174,16 +173,14 @@ class CaptionTrainer(Trainer):
         Raises:
             TrainingDiverged: The loss is not finite; the message names the step and the texts.
         """
-        predicting = predicting_positions(inputs["labels"])
+        predicting = inputs["targets"] != IGNORED
         outputs = model(
             input_ids=inputs["input_ids"],
             position_ids=inputs.get("position_ids"),
             use_cache=False,
             logits_to_keep=predicting,
         )
-        targets = inputs["labels"][:, 1:][predicting[:, :-1]]
-        total = nn.functional.cross_entropy(outputs.logits.float(), targets, reduction="sum")
-        loss = total / (len(targets) if num_items_in_batch is None else num_items_in_batch)
+        loss = nn.functional.cross_entropy(outputs.logits.float(), inputs["targets"][predicting])
         if not torch.isfinite(loss):
             texts = ", ".join(str(int(i)) for i in inputs["text_indices"][:8])
             raise TrainingDiverged(
@@ -191,9 +188,6 @@ class CaptionTrainer(Trainer):
                 f"{texts}, …); lower the learning rate (now {self.args.learning_rate:g}) or look "
                 "at these texts."
             )
-        if num_items_in_batch is not None and self.args.average_tokens_across_devices:
-            # Gradients are averaged over processes, but the divisor counted the tokens of all.
-            loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:

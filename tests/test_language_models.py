@@ -107,13 +107,11 @@ def test_a_vocabulary_below_the_bytes_is_refused():
 def test_the_collator_teaches_the_end_and_hides_the_filling():
     windows = cut_windows(encode_texts(TOKENIZER, ["dogs", "three dogs in the snow"]), 32)
     batch = WindowCollator(pad_id=TOKENIZER.pad_token_id)(windows)
-    end = TOKENIZER.eos_token_id
     for row, window in enumerate(windows):
-        length = len(window.ids)
-        assert batch["labels"][row, 0] == -100
-        assert batch["labels"][row, length - 1] == end
-        assert (batch["labels"][row, length:] == -100).all()
-    assert batch["input_ids"].shape[1] == max(len(window.ids) for window in windows)
+        assert batch["targets"][row, : window.length].tolist() == window.ids[1:]
+        assert window.ids[-1] == TOKENIZER.eos_token_id
+        assert (batch["targets"][row, window.length :] == -100).all()
+    assert batch["input_ids"].shape[1] == max(window.length for window in windows)
 
 
 def test_an_epoch_visits_every_text_once_in_an_order_of_seed_and_epoch():

@@ -43,8 +43,10 @@ def model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
 @torch.no_grad()
 def by_definition(model: nn.Module, ids: list[int]) -> list[float]:
     """One text at a time, the whole log-softmax: what scoring must equal."""
-    log_softmax = model(torch.tensor([ids])).logits[0].log_softmax(-1)
-    return [float(log_softmax[i, ids[i + 1]]) for i in range(len(ids) - 1)]
+    if len(ids) < 2:
+        return []
+    log_softmax = model(torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
+    return [float(log_softmax[i, token]) for i, token in enumerate(ids[1:])]
 
 
 def sequence(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
@@ -213,10 +215,11 @@ def test_a_text_past_the_context_is_scored_to_its_end(tokenizer):
     assert len(ids) > 1000
     assert len(scored.log_probs) == len(ids) - 1
     assert np.isfinite(scored.log_probs).all()
-    assert scored.log_probs[:63] == pytest.approx(by_definition(model, ids[:64]), abs=3e-5)
+    first = by_definition(model, ids[:65])
+    assert scored.log_probs[:64] == pytest.approx(first, abs=3e-5)
     # Further windows see half the context before the first token they predict.
-    second = by_definition(model, ids[32:96])[31:]
-    assert scored.log_probs[63:95] == pytest.approx(second, abs=3e-5)
+    second = by_definition(model, ids[33:98])[31:]
+    assert scored.log_probs[64:97] == pytest.approx(second, abs=3e-5)
 
 
 def test_a_wider_overlap_gives_later_tokens_more_context(tokenizer):

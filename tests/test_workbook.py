@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PROJECT = Path(__file__).parents[1]
@@ -26,7 +27,7 @@ def test_every_notebook_runs_in_the_smoke_profile(tmp_path):
     print(ran.stdout)
     assert ran.returncode == 0, ran.stderr[-4000:]
     runs = tmp_path / "data" / "runs" / "smoke"
-    for dataset in ("city_pictures", "library_docs"):
+    for dataset in ("city_pictures", "city_sounds", "library_docs"):
         metrics = json.loads((runs / dataset / "metrics.json").read_text())["divergence"]
         assert set(metrics) == {"baseline", "mild", "moderate", "severe"}
         figures = {path.name[:2] for path in (runs / dataset / "figures").glob("*.png")}
@@ -38,3 +39,37 @@ def test_every_notebook_runs_in_the_smoke_profile(tmp_path):
     assert "0 notebooks run" in again.stdout, again.stdout + again.stderr
     written = {path.name for path in tmp_path.iterdir()} - {"home"}
     assert written == {"notebooks", "pyproject.toml", "data"}
+
+
+@pytest.mark.workbook
+def test_a_table_of_texts_of_your_own_goes_through_the_whole_workbook(tmp_path):
+    shutil.copytree(PROJECT / "notebooks", tmp_path / "notebooks")
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    rng = np.random.default_rng(0)
+    words = {"sea": ["wave", "boat", "gull"], "town": ["tram", "shop", "clock"]}
+    topics = rng.choice(list(words), 400)
+    pairs = [rng.choice(words[topic], 2) for topic in topics]
+    lines = [
+        f'"the {first} and the {second} number {place}",{topics[place]}'
+        for place, (first, second) in enumerate(pairs)
+    ]
+    (tmp_path / "mine.csv").write_text("sentence,topic\n" + "\n".join(lines))
+    (tmp_path / "notebooks" / "profiles" / "mine.yaml").write_text(
+        """
+        shared: {SEVERITIES: [baseline, moderate]}
+        notebooks:
+          02_fine_tuning: {VOCABULARY: 300, WIDTH: 32, LAYERS: 1, EPOCHS: 2.0, SAMPLES: 20}
+          04_rejection_sampling: {REPEATS: 20}
+          05_divergence_metrics: {RESAMPLES: 20}
+        datasets:
+          mine: {SOURCE: mine.csv, ITEMS: 0, TEXT_COLUMN: sentence, LABEL_COLUMN: topic}
+        """
+    )
+    environment = {**os.environ, "SEMCAL_ROOT": str(tmp_path)}
+    command = [sys.executable, "-m", "semcal_utils.regenerate", "--profile", "mine"]
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    results = (tmp_path / "data" / "runs" / "mine" / "all" / "results.csv").read_text()
+    assert results.count("mine,") == 2
