@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -222,6 +223,8 @@ def _token_differences(
             f"There are {len(log_prob_real)} captions under the real model but "
             f"{len(log_prob_general)} under the general one; join the tables by item_id first."
         )
+    if item_ids is not None:
+        _check_ids(item_ids, len(log_prob_real))
     lengths = np.fromiter(map(len, log_prob_real), dtype=np.int64, count=len(log_prob_real))
     general_lengths = np.fromiter(map(len, log_prob_general), dtype=np.int64, count=len(lengths))
     unequal = np.flatnonzero(lengths != general_lengths)
@@ -245,6 +248,18 @@ def _token_differences(
     return real - general, lengths
 
 
+def _check_ids(item_ids: Sequence[str], captions: int) -> None:
+    names = list(item_ids)
+    if len(names) != captions:
+        raise ValueError(f"There are {captions} captions but {len(names)} item_ids.")
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"item_id {repeated[0]!r} occurs more than once ({len(repeated)} such ids); "
+            "keep one row per item."
+        )
+
+
 def _blocks_of_equal_length(
     values: NDArray[np.float64], lengths: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
@@ -256,4 +271,4 @@ def _blocks_of_equal_length(
 
 
 def _named(row: int, item_ids: Sequence[str] | None) -> str:
-    return f"Row {row}" if item_ids is None else f"Item {item_ids[row]!r}"
+    return f"Row {row}" if item_ids is None else f"Item {list(item_ids)[row]!r}"

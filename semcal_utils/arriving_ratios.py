@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,11 @@ RatioOfCaptions = Callable[[Sequence[str]], np.ndarray]
 
 
 def pair_log_ratios(
-    general_model: Any, real_model: Any, tokenizer: Any, *, mode: str = "exact"
+    general_model: Any,
+    real_model: Any,
+    tokenizer: Any,
+    *,
+    mode: Literal["exact", "paper"] = "exact",
 ) -> RatioOfCaptions:
     """Return the function from captions to log ratios that two language models define.
 

@@ -193,7 +193,8 @@ def fine_tune(
             bar.close()
     history = loss_history(trainer.state.log_history)
     best_step = int(trainer.state.best_global_step)
-    model = trainer.model.eval()
+    # Without the wrapper that would go on running the model under autocast.
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).eval()
     if trainer.is_world_process_zero():
         folder.finish(model, tokenizer, history, best_step)
     trainer.accelerator.wait_for_everyone()

@@ -174,8 +174,11 @@ def score_models(
     place = [distinct.setdefault(tuple(ids), len(distinct)) for ids in sequences]
     context = min(context_length(model) for model in models.values())
     windows = cut_windows(distinct, context, overlap=options.get("overlap"))
-    pieces = [tokenizer.convert_ids_to_tokens(ids[1:]) for ids in distinct]
-    columns: dict[str, list[Any]] = {"tokens": [list(pieces[i]) for i in place]}
+    used = sorted({token for ids in distinct for token in ids})
+    spelling = dict(zip(used, tokenizer.convert_ids_to_tokens(used), strict=True))
+    columns: dict[str, list[Any]] = {
+        "tokens": [[spelling[token] for token in ids[1:]] for ids in sequences]
+    }
     with tqdm(
         total=len(models) * sum(window.targets for window in windows),
         desc="scoring",

@@ -23,7 +23,8 @@ from semcal_utils.frequencies import (
 )
 
 POWERS = tuple(np.round(np.arange(0.0, 8.01, 0.25), 2).tolist())
-QUANTILES = (0.8, 0.9, 0.98)
+QUANTILES = (0.9,)
+"""One bound by default: with several, the choice fits the noise of the held-out labels."""
 
 
 @dataclass(frozen=True)
@@ -131,25 +132,20 @@ def sharpening_curve(
     return pd.DataFrame(rows)
 
 
-def choose_sharpening(
-    curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0, tolerance: float = 0.0
-) -> pd.Series:
+def choose_sharpening(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) -> pd.Series:
     """Choose the row of a sharpening curve whose kept labels are nearest to the world's.
 
     Args:
         curve: from `sharpening_curve` on the held-out labelled part.
         minimum_pass_rate: least share to keep; where no row keeps as much, the one that keeps most.
-        tolerance: KL in nats that is worth giving up for a higher pass rate.
 
     Returns:
-        Of the rows that keep enough and are within the tolerance of the least KL(filtered‖R), the
-        one that keeps most.
+        The row with the least KL(filtered‖R), less its noise floor, among those that keep enough.
     """
     allowed = curve[curve["pass_rate"] >= minimum_pass_rate]
     if allowed.empty:
         return curve.loc[curve["pass_rate"].idxmax()]
-    near = allowed[allowed["filtered_kl"] <= allowed["filtered_kl"].min() + tolerance]
-    return near.loc[near["pass_rate"].idxmax()]
+    return allowed.loc[allowed["corrected_kl"].idxmin()]
 
 
 def labels_needed(

@@ -193,7 +193,7 @@ class StreamMonitor:
             if np.any(np.diff(bounds) < 0):
                 raise ValueError("log_bound falls within the table; give decisions as they came.")
             self._follow_bound(float(bounds[-1]))
-            probability *= np.exp(bounds - bounds[-1])
+            probability = probability * np.exp(bounds - bounds[-1])
         accepted = decisions["accepted"].to_numpy(dtype=bool)
         decided = ~np.isnan(probability)
         weights = np.where(decided, probability, 0.0)
@@ -239,8 +239,7 @@ class StreamMonitor:
             seed: of the bootstrap.
 
         Returns:
-            Estimates by name: pass_rate, deception_stream, deception_kept (nats) and
-            deception_reduction.
+            Estimates: pass_rate, deception_stream, deception_kept (nats), deception_reduction.
         """
         rng = np.random.default_rng(seed)
         stream = np.array(self._stream)
@@ -273,10 +272,9 @@ class StreamMonitor:
             A monitor in the same state.
         """
         state = json.loads(text)
-        labels = ListedLabels.from_state(state["labels"])
-        resumed = cls(dict(zip(labels.names, labels.real, strict=True)), alpha=state["alpha"])
-        resumed.world = labels
-        resumed._log_real = np.log(labels.real).tolist()
+        world = ListedLabels.from_state(state["labels"])
+        resumed = cls(dict(zip(world.names, world.real, strict=True)), alpha=state["alpha"])
+        resumed.world, resumed._log_real = world, np.log(world.real).tolist()
         for name in _STATE:
             setattr(resumed, name, state[name])
         return resumed

@@ -29,7 +29,7 @@ from semcal_utils.frequencies import (
     label_frequencies,
 )
 from semcal_utils.label_matching import LabelMatching, match_labels
-from semcal_utils.oracles import label_oracle_pass_rate
+from semcal_utils.oracles import caption_oracle_log_ratios, label_oracle_pass_rate
 from semcal_utils.sharpening import (
     POWERS,
     QUANTILES,
@@ -83,6 +83,30 @@ class StreamRecipe:
     def accept(self, evidence: ArrayLike) -> NDArray[np.float64]:
         """Acceptance probabilities of new captions; see `log_ratios`."""
         return accept_probability(self.log_ratios(evidence), self.log_bound)
+
+
+def stream_evidence(
+    log_ratios: Mapping[str, ArrayLike],
+    posterior: ArrayLike,
+    general: ArrayLike,
+    real: ArrayLike,
+) -> dict[str, ArrayLike]:
+    """Gather what is known of some captions: the models' ratios and the classifier's reading.
+
+    Args:
+        log_ratios: per estimator, (n,) log ratios in nats.
+        posterior: (n, K) calibrated or stacked P_G(k|c).
+        general: (K,) label frequencies G.
+        real: (K,) label frequencies R, known or estimated.
+
+    Returns:
+        The log ratios, with "caption_oracle" (the posterior's log ratio) and "posterior" added.
+
+    Raises:
+        ValueError: rows that are no distributions, or R has a label that G lacks.
+    """
+    by_caption = caption_oracle_log_ratios(posterior, general, real)
+    return {**log_ratios, "caption_oracle": by_caption, "posterior": posterior}
 
 
 def fit_stream_recipe(
@@ -142,9 +166,7 @@ def fit_stream_recipe(
             curves[name] = sharpening_curve(
                 values, labels, world, categories, powers=powers, quantiles=quantiles
             )
-            best = choose_sharpening(
-                curves[name], minimum_pass_rate=minimum_pass_rate, tolerance=tolerance
-            )
+            best = choose_sharpening(curves[name], minimum_pass_rate=minimum_pass_rate)
             rule = sharpen(values, best["power"], best["quantile"])
         rules[name] = rule
         accept = accept_probability(rule.log_ratios(values), rule.log_bound)

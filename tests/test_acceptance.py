@@ -103,6 +103,13 @@ def test_token_lists_of_different_lengths_name_their_item():
         log_ratios([[-1.0], [-1.0]], [[-1.0]])
 
 
+def test_repeated_and_missing_item_ids_are_refused():
+    with pytest.raises(ValueError, match="item_id 'a' occurs more than once"):
+        log_ratios([[-1.0], [-1.0]], [[-1.0], [-1.0]], item_ids=["a", "a"])
+    with pytest.raises(ValueError, match="2 captions but 1 item_ids"):
+        paper_log_ratios([[-1.0], [-1.0]], [[-1.0], [-1.0]], item_ids=["a"])
+
+
 def test_acceptance_is_the_ratio_over_the_bound_and_never_above_one():
     found = accept_probability(np.log([0.5, 2.0, 4.0, 9.0]), np.log(4.0))
     np.testing.assert_allclose(found, [0.125, 0.5, 1.0, 1.0])

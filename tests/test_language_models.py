@@ -252,6 +252,8 @@ def test_bfloat16_and_float32_runs_follow_each_other_in_one_process(tmp_path):
     rough = tuned(tmp_path / "rough", epochs=1, precision="bfloat16")
     exact = tuned(tmp_path / "exact", epochs=1, precision="float32")
     assert next(rough.model.parameters()).dtype == torch.float32
+    reloaded, _ = load_language_model(tmp_path / "rough")
+    assert mean_loss(rough.model, CAPTIONS) == mean_loss(reloaded, CAPTIONS)
     assert losses(rough.history, "held_out") != losses(exact.history, "held_out")
     assert losses(rough.history, "held_out") == pytest.approx(
         losses(exact.history, "held_out"), rel=0.02

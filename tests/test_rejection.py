@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from semcal_utils.language_models import small_language_model, train_tokenizer
 from semcal_utils.rejection import (
     SemanticFilter,
     accept_items,
     filter_table,
     item_coins,
+    pair_log_ratios,
     still_accepted,
 )
+from semcal_utils.scoring import score_pair
 
 KNOWN_COINS = [0.3254023744818787, 0.7318199696817551, 0.28585408316128735]
 
@@ -297,6 +300,27 @@ def test_captions_are_scored_by_the_given_ratio() -> None:
     assert sieve.decide(table)["log_ratio"].tolist()[0] == -3.0
     with pytest.raises(ValueError, match="'a' has no log_ratio"):
         SemanticFilter(log_bound=0.0, seed=0).decide({"item_id": "a", "caption": "ab"})
+
+
+def test_two_language_models_drive_the_filter() -> None:
+    captions = ["two fire engines at sunset", "a duck beside a house", "fire by the sea"]
+    tokenizer = train_tokenizer(captions, vocabulary_size=270)
+    size = {"width": 16, "layers": 1, "heads": 2, "context": 32}
+    general, real = (small_language_model(tokenizer, **size, seed=seed) for seed in (0, 1))
+    scored = score_pair(general, real, tokenizer, captions, progress=False)
+    expected = [
+        sum(r) - sum(g)
+        for r, g in zip(scored["log_prob_real"], scored["log_prob_general"], strict=True)
+    ]
+    ratios = pair_log_ratios(general, real, tokenizer)
+    sieve = SemanticFilter(log_bound=0.5, seed=0, ratio_of_captions=ratios)
+    items = [{"item_id": str(i), "caption": caption} for i, caption in enumerate(captions)]
+    assert [d.log_ratio for d in sieve.flow(items, batch_size=2)] == pytest.approx(expected)
+    fresh = SemanticFilter(log_bound=0.5, seed=0, ratio_of_captions=ratios)
+    assert fresh.decide(items)["accepted"].tolist() == [
+        sieve.decide({"item_id": f"{i}", "caption": c}).coin < math.exp(min(0.0, e - 0.5))
+        for i, (c, e) in enumerate(zip(captions, expected, strict=True))
+    ]
 
 
 @pytest.mark.parametrize("bound", [math.nan, math.inf, -1.0])

@@ -22,7 +22,7 @@ from semcal_utils.sharpening import (
 )
 from semcal_utils.splits import target_frequencies
 from semcal_utils.stacking import stack_posteriors
-from semcal_utils.stream_recipe import fit_stream_recipe
+from semcal_utils.stream_recipe import fit_stream_recipe, stream_evidence
 
 CATEGORIES = [f"label {k}" for k in range(6)]
 GENERAL = np.full(6, 1 / 6)
@@ -182,13 +182,12 @@ def test_an_honest_stream_is_matched_by_keeping_it():
 def test_the_kept_stream_matches_the_world_at_half_the_oracles_pass_rate(target_kl):
     world = SimulatedCaptions(target_kl)
     labels, posterior, log_ratio = world.draw(1500)
-    recipe = fit_stream_recipe(
-        {"ratio": log_ratio, "posterior": posterior}, labels, world.real, CATEGORIES
-    )
+    evidence = stream_evidence({"half": log_ratio / 2}, posterior, GENERAL, world.real)
+    recipe = fit_stream_recipe(evidence, labels, world.real, CATEGORIES)
     assert recipe.candidates["chosen"].sum() == 1
     new_labels, new_posterior, new_ratio = world.draw(5000)
-    evidence = {"ratio": new_ratio, "posterior": new_posterior}[recipe.estimator]
-    accept = recipe.accept(evidence)
+    evidence = stream_evidence({"half": new_ratio / 2}, new_posterior, GENERAL, world.real)
+    accept = recipe.accept(evidence[recipe.estimator])
     assert world.reduction(new_labels, accept) > 0.96
     assert accept.mean() > 0.4 * label_oracle_pass_rate(GENERAL, world.real)
 

@@ -4,6 +4,7 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
+from semcal_utils.plots.choices import plot_bound_trade_off, plot_recipes, plot_sharpening
 from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
 from semcal_utils.plots.distributions import (
     plot_acceptance_by_label,
@@ -18,7 +19,6 @@ from semcal_utils.plots.items import (
     plot_sentences,
 )
 from semcal_utils.plots.results import (
-    plot_bound_trade_off,
     plot_convergence,
     plot_cost_and_gain,
     plot_expected_against_achieved,
@@ -57,10 +57,12 @@ __all__ = [
     "plot_log_ratio_histogram",
     "plot_loss_curves",
     "plot_metric_by_severity",
+    "plot_recipes",
     "plot_reduction_bars",
     "plot_relative_table",
     "plot_sentence_lengths",
     "plot_sentences",
+    "plot_sharpening",
     "plot_token_contributions",
     "plot_token_log_probs",
     "use_style",

@@ -143,39 +143,6 @@ def plot_metric_by_severity(
     return ax
 
 
-def plot_bound_trade_off(
-    log_bounds: np.ndarray,
-    pass_rate: np.ndarray,
-    deception: np.ndarray,
-    chosen: float,
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw what a larger bound M buys (less deception) and what it costs (fewer items).
-
-    Args:
-        log_bounds: log M, nats, shape (bounds,).
-        pass_rate: Share kept at each bound.
-        deception: KL(kept‖R) at each bound, nats.
-        chosen: The bound in use, log M in nats.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    ax.plot(log_bounds, deception, color=COLOURS["filtered"], label="deception of what is kept")
-    ax.set(xlabel="log bound log M, nats", ylabel="KL(kept‖R), nats")
-    ax.set_ylim(0, None)
-    right = ax.twinx()
-    right.plot(log_bounds, pass_rate, "--", color=COLOURS["general"], label="pass rate")
-    right.set(ylabel="pass rate", ylim=(0, 1.03))
-    percent(right)
-    right.grid(visible=False)
-    right.spines["right"].set_visible(True)
-    ax.axvline(chosen, color=COLOURS["quiet"], linestyle=":", linewidth=1.2)
-    handles = [*ax.get_lines()[:1], *right.get_lines()]
-    ax.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.1)
-    return ax
-
-
 def plot_heat_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw a table of shares (dataset × severity) as a heat map; undefined cells stay hatched.
 

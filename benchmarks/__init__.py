@@ -1,0 +1,1 @@
+"""How fast the workbook's heavy steps are, against reference recipes on the same machine."""

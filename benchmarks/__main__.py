@@ -1,0 +1,27 @@
+"""`python -m benchmarks`: measure, print a table, write figures/benchmarks.json."""
+
+from __future__ import annotations
+
+import platform
+
+import torch
+
+from benchmarks import language_models
+from semcal_utils.workspace import library_versions, project_root, write_json
+
+
+def main() -> None:
+    """Run every benchmark and keep its numbers."""
+    found = language_models.main()
+    print(language_models.table(found))
+    path = project_root() / "figures" / "benchmarks.json"
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+    write_json(path, {"machine": machine, "versions": library_versions(), "language_models": found})
+    print(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()
