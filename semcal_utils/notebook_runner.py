@@ -23,11 +23,12 @@ class NotebookFailed(RuntimeError):
     """A cell raised, stalled or lost its kernel; the message shows which and why."""
 
 
-def run_step(step: Step) -> None:
+def run_step(step: Step, *, place: int = 0) -> None:
     """Execute one notebook by papermill, with a progress bar over its cells.
 
     Args:
         step: The notebook, its parameters and where the executed copy goes.
+        place: Line of its progress bar, where several notebooks run at once.
 
     Raises:
         NotebookFailed: A cell failed or stalled. The executed copy is kept.
@@ -48,7 +49,8 @@ def run_step(step: Step) -> None:
             log_output=False,
             # Kernels of this run listen on loopback only; their start-up notice is noise.
             extra_arguments=["--log-level=50"],
-            progress_bar={"desc": title, "leave": False},
+            # On a terminal only: in a log file, bars are litter.
+            progress_bar={"desc": title, "leave": False, "position": place, "disable": None},
         )
     except PapermillExecutionError as error:
         raise NotebookFailed(

@@ -13,21 +13,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from semcal_utils import workspace
+from semcal_utils.notebook_chains import MemoryWatch, Outcome, run_all
 from semcal_utils.notebook_plan import PlanError, Step, make_plan, select_steps
-from semcal_utils.notebook_runner import NotebookFailed, finished_before, record_finished, run_step
-
-
-@dataclass
-class Outcome:
-    """What happened to one notebook: how long it took, or that it was still true."""
-
-    step: Step
-    seconds: float
-    reused: bool
+from semcal_utils.notebook_runner import NotebookFailed, finished_before
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,12 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(table_of_steps(steps))
         return 0
     began = time.perf_counter()
-    outcomes: list[Outcome] = []
     try:
-        with forced_run(options.force):
-            for step in steps:
-                outcomes.append(run_or_reuse(step, force=options.force))
-                print(line_of(outcomes[-1]), flush=True)
+        with forced_run(options.force), MemoryWatch() as memory:
+            outcomes = run_all(
+                steps,
+                jobs=options.jobs,
+                force=options.force,
+                report=lambda outcome: print(line_of(outcome), flush=True),
+            )
     except NotebookFailed as failure:
         print(f"\n{failure}", file=sys.stderr)
         return 1
@@ -58,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     seconds = time.perf_counter() - began
     if len(steps) == len(plan) and not any(outcome.reused for outcome in outcomes):
-        record_cost(outcomes, seconds, options.profile)
-    print(closing_lines(outcomes, seconds, root, options.profile))
+        record_cost(outcomes, seconds, memory.most, options.profile)
+    print(closing_lines(outcomes, seconds, memory.most, root, options.profile))
     return 0
 
 
@@ -74,6 +67,12 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--dataset", help="only this dataset of the profile")
     add("--only", metavar="03", help="only the notebook with this number")
     add("--from", dest="start", metavar="03", help="this notebook and those after it")
+    add(
+        "--jobs",
+        type=int,
+        default=min(2, os.cpu_count() or 1),
+        help="datasets at once (default: %(default)s; each takes about 1.3 GB and one core)",
+    )
     add("--force", action="store_true", help="make everything again")
     add("--list", action="store_true", help="show what would run, and run nothing")
     return parser.parse_args(arguments)
@@ -92,17 +91,6 @@ def forced_run(force: bool) -> Iterator[None]:
         del os.environ[workspace.FORCE_VARIABLE]
 
 
-def run_or_reuse(step: Step, *, force: bool) -> Outcome:
-    """Run one notebook unless its last finished run is still true."""
-    if not force and finished_before(step):
-        return Outcome(step, 0.0, reused=True)
-    began = time.perf_counter()
-    run_step(step)
-    seconds = time.perf_counter() - began
-    record_finished(step, seconds)
-    return Outcome(step, seconds, reused=False)
-
-
 def line_of(outcome: Outcome) -> str:
     """Return the one line printed for a notebook."""
     how = "up to date" if outcome.reused else f"{outcome.seconds:7.1f} s"
@@ -118,7 +106,7 @@ def table_of_steps(steps: list[Step]) -> str:
     return "\n".join(lines)
 
 
-def record_cost(outcomes: list[Outcome], seconds: float, profile: str) -> None:
+def record_cost(outcomes: list[Outcome], seconds: float, memory: int, profile: str) -> None:
     """Keep what a whole run cost beside its figures; these numbers differ from run to run."""
     notebooks: dict[str, dict[str, float]] = {}
     for outcome in outcomes:
@@ -126,20 +114,21 @@ def record_cost(outcomes: list[Outcome], seconds: float, profile: str) -> None:
         notebooks.setdefault(outcome.step.notebook, {})[name] = round(outcome.seconds, 1)
     cost = {
         "minutes": round(seconds / 60, 2),
-        "peak_memory_gb": round(peak_memory_of_children() / 1e9, 2),
+        "peak_memory_gb": round(memory / 1e9, 2),
         "cores": os.cpu_count(),
         "seconds_by_notebook": notebooks,
     }
     workspace.write_json(workspace.open_run(profile, "all").figures / "cost_of_the_run.json", cost)
 
 
-def closing_lines(outcomes: list[Outcome], seconds: float, root: Path, profile: str) -> str:
+def closing_lines(
+    outcomes: list[Outcome], seconds: float, memory: int, root: Path, profile: str
+) -> str:
     """Return what the run cost and where to look."""
     ran = [outcome for outcome in outcomes if not outcome.reused]
     folder = root / "data" / "runs" / profile
     figures = root / "figures" if profile == workspace.PUBLISHED_PROFILE else folder / "*/figures"
-    peak = peak_memory_of_children() / 1e9
-    cost = f", peak memory {peak:.1f} GB" if ran else ""
+    cost = f", peak memory {memory / 1e9:.1f} GB" if ran else ""
     return (
         f"{len(ran)} notebooks run, {len(outcomes) - len(ran)} up to date, "
         f"{seconds / 60:.1f} minutes{cost}.\n"
@@ -147,16 +136,6 @@ def closing_lines(outcomes: list[Outcome], seconds: float, root: Path, profile: 
         f"  notebooks {folder / '*/notebooks'}\n"
         f"  tables    {folder}"
     )
-
-
-def peak_memory_of_children() -> float:
-    """Return the largest resident memory of a finished kernel, in bytes (0 where not known)."""
-    try:
-        import resource
-    except ImportError:  # Windows keeps no such record
-        return 0.0
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return float(largest if sys.platform == "darwin" else largest * 1024)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,30 @@ def test_a_finished_notebook_is_run_again_only_when_something_changed(root, caps
     assert "1 notebooks run" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_datasets_run_side_by_side_each_in_its_own_order(root, capsys, jobs):
+    notebook(root, "01_first", "import pathlib\npathlib.Path(f'{DATASET}.txt').write_text('1')")
+    notebook(root, "02_second", "print(open(f'{DATASET}.txt').read())")
+    notebook(
+        root,
+        "07_last",
+        "[open(f'{d}.txt').read() for d in DATASETS]",
+        parameters="DATASETS: list = ['a']",
+    )
+    assert regenerate.main(["--profile", "trial", "--jobs", jobs]) == 0
+    said = capsys.readouterr().out
+    assert "6 notebooks run, 0 up to date" in said
+    assert said.index("00_start") < said.index("01_first") < said.index("07_last")
+
+
+def test_a_failure_beside_another_dataset_is_shown_and_nothing_is_gathered(root, capsys):
+    notebook(root, "02_second", "assert DATASET == 'a', 'only a'")
+    assert regenerate.main(["--profile", "trial", "--jobs", "2"]) == 1
+    said = capsys.readouterr()
+    assert "02_second (b) stopped" in said.err
+    assert "07_last" not in said.out
+
+
 def test_a_failing_cell_stops_the_run_and_is_shown(root, capsys):
     notebook(root, "01_first", "lake = 1", "raise ValueError('no water in', lake)")
     assert regenerate.main(["--profile", "trial", "--dataset", "a"]) == 1
