@@ -7,6 +7,7 @@ every worker can read. Both engines return the same table, keyed by `item_id` in
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -108,8 +109,7 @@ def run_batches(
             runs on a Ray cluster (`pip install "semcal-utils[ray]"`).
         workers: Processes; under Ray, actors that each hold the models.
         batch_size: Items per batch.
-        address: Ray cluster to join; None starts one of `workers` processors on this machine, and
-            stops it afterwards.
+        address: Ray cluster to join; None starts one on this machine and stops it afterwards.
         progress: Show the engine's progress bar.
 
     Returns:
@@ -186,7 +186,12 @@ def _under_ray(
         ) from error
     ours = not ray.is_initialized()
     if ours:
-        local = {"num_cpus": workers, "include_dashboard": False} if address is None else {}
+        local: dict[str, Any] = {}
+        if address is None:
+            # One processor more than the actors hold, or nothing else could run beside them.
+            local = {"num_cpus": workers + 1, "include_dashboard": False}
+            # A token of its own keeps Ray from writing one into the home folder.
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         ray.init(address=address, log_to_driver=False, logging_level="warning", **local)
     try:
         ray.data.DataContext.get_current().enable_progress_bars = progress

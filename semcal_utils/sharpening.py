@@ -1,7 +1,7 @@
 """Sharpening: ratios raised to a power s, so that the labels of the kept stream match the world's.
 
 With the exact ratio the kept captions follow R but the kept labels regress towards G wherever a
-caption leaves doubt. r^s with s > 1, shifted to average one and cut at a quantile, overcorrects by
+caption leaves doubt. r^s with s > 1, cut at a quantile and shifted to average one, overcorrects by
 the right amount; s is read off labelled held-out general captions.
 """
 
@@ -33,7 +33,7 @@ class Sharpening:
 
     Attributes:
         power: s; zero keeps everything.
-        shift: subtracted from s·log r, in nats, so that the sharpened ratio averages one.
+        shift: subtracted from s·log r, in nats, so that the ratio cut at the bound averages one.
         log_bound: log M of the sharpened ratio, in nats.
         quantile: share of the held-out ratios below the bound.
     """
@@ -72,9 +72,12 @@ def sharpen(log_ratio: ArrayLike, power: float, quantile: float = 0.9) -> Sharpe
     if power < 0 or not 0 <= quantile <= 1:
         raise ValueError(f"Needed: power >= 0 and quantile in [0, 1]; got {power} and {quantile}.")
     scaled = power * np.asarray(log_ratio, dtype=float)
-    shift = float(log_mean_exp(scaled))
-    bound = max(0.0, float(np.quantile(scaled, quantile)) - shift)
-    return Sharpening(float(power), shift, bound, float(quantile))
+    if not np.all(np.isfinite(scaled)):
+        raise ValueError("Log ratios must be finite to be sharpened; leave the others out.")
+    cut = float(np.quantile(scaled, quantile))
+    # Cut before the mean: one caption far above all others would set the scale of the rest.
+    shift = float(log_mean_exp(np.minimum(scaled, cut)))
+    return Sharpening(float(power), shift, max(0.0, cut - shift), float(quantile))
 
 
 def sharpening_curve(

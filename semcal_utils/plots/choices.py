@@ -101,14 +101,14 @@ def plot_recipes(
         )
         for place, reduction, rate in zip(places, value, rows["pass rate"], strict=True):
             if np.isfinite(reduction):
-                text = f"{reduction:.0%}\nkeeps {rate:.0%}"
+                text = f"{reduction:.1%}\npass {rate:.0%}"
                 colour = readable_on(mpl.colors.to_rgb(colours[number % len(colours)]))
                 ax.text(
                     place,
                     max(reduction, 0) * 0.06,
                     text,
                     ha="center",
-                    fontsize=8.5,
+                    fontsize=7.6,
                     color=colour,
                     linespacing=1.2,
                 )
