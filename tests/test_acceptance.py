@@ -41,6 +41,9 @@ def test_published_clipping_keeps_the_first_and_drops_the_token_that_crosses(dif
 
 def test_ties_are_kept_in_reading_order():
     assert nucleus_mask([1, -1, 1, -1], top_p=0.5).tolist() == [True, True, False, False]
+    many = np.tile([1.0, -1.0, 0.5], 100)
+    kept = nucleus_mask(many, top_p=0.4)
+    assert np.flatnonzero(kept).tolist() == np.flatnonzero(np.abs(many) == 1)[:100].tolist()
 
 
 def published_log_ratio(real, general, top_p):

@@ -45,15 +45,16 @@ class SimulatedStream:
 def test_intervals_cover_the_true_reduction_of_a_simulated_stream(accuracy, target_kl, items):
     world = SimulatedStream(accuracy, target_kl)
     rng = np.random.default_rng(0)
-    covered, corrected = 0, []
+    kept_kl = float(kl_divergence(world.kept, world.real))
+    covered, covered_kl, corrected = 0, 0, []
     for draw in range(500):
         labels, accept = world.draw(items, rng)
-        found = measure_filter(
-            labels, accept, world.real, CATEGORIES, resamples=250, seed=draw
-        ).deception_reduction
-        covered += found.low <= world.truth <= found.high
-        corrected.append(found.corrected)
+        found = measure_filter(labels, accept, world.real, CATEGORIES, resamples=250, seed=draw)
+        covered += found.deception_reduction.low <= world.truth <= found.deception_reduction.high
+        covered_kl += found.filtered_kl.low <= kept_kl <= found.filtered_kl.high
+        corrected.append(found.deception_reduction.corrected)
     assert 0.93 <= covered / 500 <= 0.97
+    assert 0.93 <= covered_kl / 500 <= 0.97
     assert abs(np.mean(corrected) - world.truth) < 0.01
 
 

@@ -231,6 +231,14 @@ def test_stacking_leaves_a_calibrated_posterior_alone_and_cools_an_overconfident
     np.testing.assert_allclose(cooled.posterior(loud), posterior, atol=0.08)
 
 
+def test_stacking_on_few_captions_keeps_the_classifiers_posterior():
+    world = SimulatedCaptions(0.4)
+    labels, posterior, _ = world.draw(24)
+    noise = world.rng.normal(size=(24, 8))
+    stack = stack_posteriors(posterior, noise, labels, CATEGORIES)
+    assert np.abs(stack.posterior(posterior, noise) - posterior).mean() < 0.03
+
+
 def test_stacking_learns_from_further_evidence():
     world = SimulatedCaptions(0.4, spread=2.0)
     labels, posterior, log_ratio = world.draw(3000)
