@@ -6,14 +6,18 @@ of; the label weights of any severity turn that into a ratio, and its confusion 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.naive_bayes import ComplementNB
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.svm import LinearSVC
 from tqdm.auto import tqdm
 
 from semcal_utils.frequencies import label_codes
@@ -114,3 +118,18 @@ def cross_fitted_posteriors(
         classifier = CaptionClassifier(categories).fit(list(texts[train]), list(names[train]))
         posterior[left_out] = classifier.posterior(list(texts[left_out]))
     return posterior
+
+
+def light_classifier(labels: Sequence[str]) -> Pipeline:
+    """Return an unfitted scikit-learn classifier that learns thousands of captions in a second.
+
+    TF-IDF of words and word pairs with a linear support vector machine whose scores are calibrated
+    by cross-validation; less accurate than `CaptionClassifier`, and twenty times as fast.
+
+    Args:
+        labels: (n,) labels of the captions it is going to learn; a label with a single caption
+            cannot be cross-validated, and then naive Bayes takes the machine's place.
+    """
+    folds = min(5, *Counter(labels).values())
+    learner = CalibratedClassifierCV(LinearSVC(C=0.5), cv=folds) if folds > 1 else ComplementNB()
+    return make_pipeline(TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)), learner)
