@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +46,27 @@ def main() -> None:
     parser.add_argument("datasets", nargs="+", choices=sorted(GENERAL_EPOCHS))
     parser.add_argument("--items", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--severities", nargs="+", choices=SEVERITIES, default=SEVERITIES)
     options = parser.parse_args()
     for dataset in options.datasets:
-        table = compare(dataset, items=options.items, seed=options.seed)
+        table = compare(
+            dataset, items=options.items, seed=options.seed, severities=options.severities
+        )
         print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"), flush=True)
         path = project_root() / "figures" / dataset / "starting_points.json"
-        write_json(path, table.to_dict(orient="records"))
+        write_json(path, {"items": options.items, "seed": options.seed, "rows": table})
 
 
-def compare(dataset: str, *, items: int, seed: int) -> pd.DataFrame:
+def compare(
+    dataset: str, *, items: int, seed: int, severities: Sequence[str] = SEVERITIES
+) -> pd.DataFrame:
     """Train general and real models and measure what each pair does to general_test.
 
     Args:
         dataset: An embedded dataset; its reference captions are the texts.
         items: Items of the stream.
         seed: Decides items, splits, weights and order.
+        severities: Which splits to draw.
 
     Returns:
         One row per severity and start: seconds of the real model's training, held-out losses (nats
@@ -100,7 +107,7 @@ def compare(dataset: str, *, items: int, seed: int) -> pd.DataFrame:
             ),
             "fresh": (fresh, FRESH),
         }
-        for severity in SEVERITIES:
+        for severity in severities:
             split = draw_real_split(
                 train["label"].tolist(), target_kl=severity_kl(severity), seed=seed
             )
@@ -118,6 +125,7 @@ def compare(dataset: str, *, items: int, seed: int) -> pd.DataFrame:
                         **filtered(general, real, split, test),
                     }
                 )
+                print(rows[-1], flush=True)
     return pd.DataFrame(rows)
 
 

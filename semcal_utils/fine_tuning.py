@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,9 @@ def fine_tune(
     sequences = encode_texts(tokenizer, texts)
     windows = cut_windows(sequences, context_length(model))
     training = [window for window in windows if not outside[window.text_index]]
-    steps = max_steps or max(1, round((epochs or 0) * -(-len(training) // batch_size)))
+    # Under torchrun every process takes a batch of its own in each step.
+    texts_per_step = batch_size * int(os.environ.get("WORLD_SIZE", "1"))
+    steps = max_steps or max(1, round((epochs or 0) * -(-len(training) // texts_per_step)))
     settings = {
         "learning_rate": learning_rate,
         "max_steps": steps,

@@ -5,29 +5,25 @@ import math
 import random
 from functools import cache
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_language_models import (
     CAPTIONS,
+    ODD_TEXTS,
+    by_definition,
     letters_model,
     letters_tokenizer,
-    tiny_llama,
+    quiet_scores,
+    sequence,
     tiny_model,
     tiny_tokenizer,
 )
-from tokenizers import decoders
-from torch import nn
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from semcal_utils.language_models import END_TOKEN
 from semcal_utils.scoring import score_models, score_pair, score_texts
-
-SPACES = [" ", "  a", "a\nb\tc"]
-LETTERS = ["é", "e\u0301", "👩\u200d🚒🔥", "日本"]
-ODD_TEXTS = ["", *SPACES, *LETTERS, f"a {END_TOKEN} dog", "x" * 50]
 
 
 @pytest.fixture(scope="module")
@@ -38,25 +34,6 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @pytest.fixture(scope="module")
 def model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
     return tiny_model(tokenizer, context=128).eval()
-
-
-@torch.no_grad()
-def by_definition(model: nn.Module, ids: list[int]) -> list[float]:
-    """One text at a time, the whole log-softmax: what scoring must equal."""
-    if len(ids) < 2:
-        return []
-    log_softmax = model(torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
-    return [float(log_softmax[i, token]) for i, token in enumerate(ids[1:])]
-
-
-def sequence(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    return [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
-
-
-def quiet_scores(model: nn.Module, tokenizer, texts, **options) -> list[list[float]]:
-    scored = score_texts(model, tokenizer, texts, progress=False, **options)
-    return [text.log_probs for text in scored]
 
 
 # --- they are probabilities -------------------------------------------------------------------
@@ -185,92 +162,6 @@ def test_duplicates_run_once(model, tokenizer):
     assert all(log_probs == found[0] for log_probs in found[:50])
 
 
-# --- texts of every kind ----------------------------------------------------------------------
-
-
-def test_a_literal_end_token_in_a_caption_is_spelt_out(model, tokenizer):
-    (scored,) = score_texts(model, tokenizer, [f"a {END_TOKEN} dog"], progress=False)
-    assert scored.tokens.count(END_TOKEN) == 1
-    assert scored.tokens[-1] == END_TOKEN
-
-
-def test_texts_that_differ_in_spaces_or_composition_are_different_texts(model, tokenizer):
-    pairs = [("dogs", " dogs"), ("é", "e\u0301"), ("👩‍🚒", "👩🚒"), ("a b", "a  b")]
-    for pair in pairs:
-        one, other = score_texts(model, tokenizer, pair, progress=False)
-        assert one.tokens != other.tokens
-
-
-@pytest.mark.parametrize("text", ODD_TEXTS[1:])
-def test_pieces_spell_the_text_byte_by_byte(model, tokenizer, text):
-    (scored,) = score_texts(model, tokenizer, [text], progress=False)
-    assert decoders.ByteLevel().decode(scored.tokens[:-1]) == text
-
-
-def test_a_text_past_the_context_is_scored_to_its_end(tokenizer):
-    model = tiny_model(tokenizer, context=64).eval()
-    text = "x" * 5000
-    (scored,) = score_texts(model, tokenizer, [text], progress=False)
-    ids = sequence(tokenizer, text)
-    assert len(ids) > 1000
-    assert len(scored.log_probs) == len(ids) - 1
-    assert np.isfinite(scored.log_probs).all()
-    first = by_definition(model, ids[:65])
-    assert scored.log_probs[:64] == pytest.approx(first, abs=3e-5)
-    # Further windows see half the context before the first token they predict.
-    second = by_definition(model, ids[33:98])[31:]
-    assert scored.log_probs[64:97] == pytest.approx(second, abs=3e-5)
-
-
-def test_a_wider_overlap_gives_later_tokens_more_context(tokenizer):
-    model = tiny_model(tokenizer, context=64).eval()
-    text = "the sea and the snow and the moon " * 12
-    ids = sequence(tokenizer, text)
-    found = quiet_scores(model, tokenizer, [text], overlap=63)[0]
-    assert found[80] == pytest.approx(by_definition(model, ids[18:82])[-1], abs=3e-5)
-
-
-# --- models of every kind ---------------------------------------------------------------------
-
-
-def test_the_training_mode_of_every_module_is_restored(tokenizer):
-    model = tiny_model(tokenizer, dropout=0.5).eval()
-    resting = quiet_scores(model, tokenizer, CAPTIONS)
-    model.train()
-    model.transformer.drop.eval()
-    before = [module.training for module in model.modules()]
-    assert quiet_scores(model, tokenizer, CAPTIONS) == resting
-    assert [module.training for module in model.modules()] == before
-
-
-def test_a_llama_is_scored_like_any_other(tokenizer):
-    model = tiny_llama(tokenizer, context=128)
-    texts = CAPTIONS + ODD_TEXTS
-    for row_length in (None, 100):
-        found = quiet_scores(model, tokenizer, texts, row_length=row_length)
-        for text, log_probs in zip(texts, found, strict=True):
-            ids = sequence(tokenizer, text)
-            assert log_probs == pytest.approx(by_definition(model, ids), abs=3e-5)
-
-
-def test_a_tokenizer_with_its_own_start_token_starts_with_it():
-    tokenizer = letters_tokenizer("ab")
-    model = letters_model(tokenizer)
-    known = quiet_scores(model, tokenizer, ["ab"])[0]
-    tokenizer.bos_token = "b"
-    found = quiet_scores(model, tokenizer, ["ab"])[0]
-    assert found != pytest.approx(known, abs=1e-3)
-    assert found == pytest.approx(by_definition(model, [2, 1, 2, 0]), abs=3e-5)
-
-
-def test_bfloat16_stays_near_float32(model, tokenizer):
-    exact = quiet_scores(model, tokenizer, CAPTIONS)
-    rough = quiet_scores(model, tokenizer, CAPTIONS, precision="bfloat16")
-    for one, found in zip(exact, rough, strict=True):
-        assert found == pytest.approx(one, rel=0.05, abs=0.3)
-    assert exact != rough
-
-
 # --- pairs ------------------------------------------------------------------------------------
 
 
@@ -307,48 +198,3 @@ def test_paper_mode_has_nothing_to_say_about_an_empty_text(model, tokenizer):
     scored = score_texts(model, tokenizer, ["", "dogs dogs"], mode="paper", progress=False)
     assert scored[0].tokens == scored[0].log_probs == []
     assert len(scored[1].log_probs) > 0
-
-
-# --- bad input --------------------------------------------------------------------------------
-
-
-def test_models_of_different_vocabularies_are_refused(model, tokenizer):
-    other = tiny_model(tiny_tokenizer(290))
-    with pytest.raises(ValueError, match="vocabularies differ in size"):
-        score_pair(model, other, tokenizer, CAPTIONS, progress=False)
-
-
-def test_tokenizers_of_one_size_but_different_tokens_are_refused(model, tokenizer):
-    other = letters_tokenizer("ab")
-    with pytest.raises(ValueError, match="tokenizers differ in"):
-        score_pair(model, model, tokenizer, CAPTIONS, real_tokenizer=other, progress=False)
-    score_pair(model, model, tokenizer, ["a"], real_tokenizer=tiny_tokenizer(), progress=False)
-
-
-def test_a_tokenizer_larger_than_the_model_is_refused(tokenizer):
-    with pytest.raises(ValueError, match="do not belong together"):
-        score_texts(letters_model(letters_tokenizer("ab")), tokenizer, ["a"], progress=False)
-
-
-def test_a_tokenizer_without_an_end_token_is_refused(model):
-    other = tiny_tokenizer()
-    other.eos_token = None
-    with pytest.raises(ValueError, match=r"set tokenizer\.eos_token"):
-        score_texts(model, other, ["a"], progress=False)
-
-
-def test_a_model_without_a_config_is_refused(tokenizer):
-    with pytest.raises(ValueError, match="Linear has no config"):
-        score_texts(nn.Linear(2, 2), tokenizer, ["a"], progress=False)
-
-
-def test_a_text_that_is_none_is_named(model, tokenizer):
-    with pytest.raises(TypeError, match=r"texts\[1\] is NoneType"):
-        score_texts(model, tokenizer, ["a", None], progress=False)
-    with pytest.raises(TypeError, match="single string"):
-        score_texts(model, tokenizer, "a dog", progress=False)
-
-
-def test_an_unknown_mode_is_refused(model, tokenizer):
-    with pytest.raises(ValueError, match="'exact' or 'paper'"):
-        score_texts(model, tokenizer, ["a"], mode="published", progress=False)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models
+from torch import nn
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -12,8 +16,17 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from semcal_utils.language_models import END_TOKEN, small_language_model, train_tokenizer
+from semcal_utils.language_models import (
+    END_TOKEN,
+    fine_tune,
+    small_language_model,
+    train_tokenizer,
+)
+from semcal_utils.scoring import score_texts
 
+SPACES = [" ", "  a", "a\nb\tc"]
+LETTERS = ["é", "e\u0301", "👩\u200d🚒🔥", "日本"]
+ODD_TEXTS = ["", *SPACES, *LETTERS, f"a {END_TOKEN} dog", "x" * 50]
 CAPTIONS = [
     "two fire engines at sunset",
     "a duck beside a house by the sea",
@@ -90,3 +103,54 @@ def letters_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
         eos_token_id=0,
     )
     return sharpened(GPT2LMHeadModel(config)).eval()
+
+
+TOKENIZER = tiny_tokenizer()
+
+
+def captions(count: int = 200) -> list[str]:
+    rng = np.random.default_rng(0)
+    things = rng.choice(["dog", "duck", "fire engine", "house"], count)
+    places = rng.choice(["by the sea", "at night", "in the snow"], count)
+    return [f"a {thing} {place}" for thing, place in zip(things, places, strict=True)]
+
+
+def tuned(output_dir: Path, *, base=None, texts=None, **options):
+    settings = {"learning_rate": 3e-3, "epochs": 2, "seed": 0, "device": "cpu"} | options
+    model = small_language_model(TOKENIZER, width=16, layers=1, heads=2, context=32, seed=0)
+    return fine_tune(
+        model if base is None else base,
+        captions() if texts is None else texts,
+        tokenizer=TOKENIZER,
+        output_dir=output_dir,
+        progress=False,
+        **settings,
+    )
+
+
+def losses(history, split: str) -> list[float]:
+    return history.loc[history["split"] == split, "loss"].tolist()
+
+
+def mean_loss(model, texts) -> float:
+    scored = score_texts(model, TOKENIZER, texts, progress=False)
+    return -float(np.mean(np.concatenate([text.log_probs for text in scored])))
+
+
+@torch.no_grad()
+def by_definition(model: nn.Module, ids: list[int]) -> list[float]:
+    """One text at a time, the whole log-softmax: what scoring must equal."""
+    if len(ids) < 2:
+        return []
+    log_softmax = model(torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
+    return [float(log_softmax[i, token]) for i, token in enumerate(ids[1:])]
+
+
+def sequence(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
+    ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return [tokenizer.bos_token_id, *ids, tokenizer.eos_token_id]
+
+
+def quiet_scores(model: nn.Module, tokenizer, texts, **options) -> list[list[float]]:
+    scored = score_texts(model, tokenizer, texts, progress=False, **options)
+    return [text.log_probs for text in scored]
