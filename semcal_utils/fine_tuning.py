@@ -1,4 +1,4 @@
-"""Fine-tune a causal language model on texts and keep the checkpoint that generalises best."""
+"""Fine-tune a causal language model on texts; keep the checkpoint that generalises best."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 from transformers.trainer_callback import PrinterCallback
 
 from semcal_utils.devices import choose_device
+from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.model_folders import (
     TrainingFolder,
     describe_run,
     load_language_model,
-    quiet_transformers,
     saving_failures_as_sentences,
 )
 from semcal_utils.scoring import check_models
@@ -235,6 +235,7 @@ def _training_arguments(
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=device.type == "cuda",
+        ddp_find_unused_parameters=False,
     )
 
 
@@ -272,7 +273,7 @@ def _held_out_part(
     if held_out is None:
         outside = np.zeros(count, dtype=bool)
         size = min(max(1, round(share * count)), count - 1)
-        outside[np.random.default_rng(seed).choice(count, size=size, replace=False)] = True
+        outside[np.random.default_rng(seed).choice(count, size, replace=False)] = True
         return outside
     outside = np.asarray(held_out, dtype=bool)
     if outside.shape != (count,):
@@ -289,11 +290,10 @@ def _base_and_tokenizer(
     base: PreTrainedModel | str | Path, tokenizer: PreTrainedTokenizerBase | None
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return a model that may be changed, and a tokenizer that fits it."""
-    if isinstance(base, str | Path):
-        model, own_tokenizer = load_language_model(base)
-        tokenizer = tokenizer or own_tokenizer
-    else:
-        model = base
+    model, own_tokenizer = (
+        load_language_model(base) if isinstance(base, str | Path) else (base, None)
+    )
+    tokenizer = tokenizer or own_tokenizer
     if tokenizer is None:
         raise ValueError("fine_tune got a model without a tokenizer; pass tokenizer=.")
     check_models({"base": model}, tokenizer)

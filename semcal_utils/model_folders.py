@@ -26,7 +26,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 from transformers.trainer_utils import get_last_checkpoint
-from transformers.utils import logging as transformers_logging
+
+from semcal_utils.library_notices import quiet_transformers
 
 LAST_WRITTEN = "config.json"
 TRAINING_RECORD = "training.json"
@@ -119,23 +120,6 @@ def load_language_model(
             f"{ref} is not a causal language model this library can read: {reason}."
         ) from error
     return model.to(device).eval(), tokenizer
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Silence the library's notices and bars, and restore them afterwards."""
-    level, bars = (
-        transformers_logging.get_verbosity(),
-        transformers_logging.is_progress_bar_enabled(),
-    )
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
+from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.token_batches import IGNORED, TokenBatch, TokenWindow, lay_out
 
 Precision = Literal["float32", "bfloat16"]
@@ -122,7 +123,8 @@ def window_log_probs(
         (n,) arrays of `length - 1` log-probabilities, in nats; entry j belongs to token j + 1.
     """
     found = [np.full(max(length - 1, 0), np.nan) for length in lengths]
-    with evaluating(model):
+    # The library warns of filling without a mask; to the right of a text it needs none.
+    with evaluating(model), quiet_transformers():
         for members in batches_by_length(windows, token_budget, row_length=row_length):
             batch = lay_out(members, pad_id=pad_id, row_length=row_length)
             log_probs = target_log_probs(model, batch, precision=precision).double().numpy()
