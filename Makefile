@@ -34,7 +34,7 @@ types: $(READY) ## mypy on the package
 	$(BIN)/mypy
 
 unit: $(READY) ## unit tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 smoke: $(READY) ## the whole workbook once, in the smoke profile
 	$(BIN)/python -m pytest -m workbook
