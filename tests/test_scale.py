@@ -12,6 +12,10 @@ from semcal_utils.language_models import save_language_model
 from semcal_utils.scale import CaptionBatches, ScoreBatches, run_batches
 from semcal_utils.scoring import score_pair
 
+# Worker processes that are forked after torch has used several threads may wait for ever: these run
+# in a process of their own.
+pytestmark = pytest.mark.long
+
 
 def texts(count: int = 30) -> Dataset:
     words = [f"{CAPTIONS[i % len(CAPTIONS)]} {i}" for i in range(count)]
