@@ -8,7 +8,6 @@ from semcal_utils.plots.choices import plot_bound_trade_off, plot_recipes, plot_
 from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
 from semcal_utils.plots.distributions import (
     plot_acceptance_by_label,
-    plot_acceptance_curve,
     plot_label_bars,
     plot_log_ratio_histogram,
 )
@@ -42,7 +41,6 @@ __all__ = [
     "panel_grid",
     "percent",
     "plot_acceptance_by_label",
-    "plot_acceptance_curve",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
     "plot_captioned_sounds",

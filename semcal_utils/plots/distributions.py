@@ -42,40 +42,6 @@ def plot_label_bars(
     return ax
 
 
-def plot_acceptance_curve(
-    log_ratio: np.ndarray, log_bound: float, *, ax: Axes | None = None
-) -> Axes:
-    """Draw a(c) = min(1, r(c)/M) over the log ratio, with where the items lie beneath.
-
-    Args:
-        log_ratio: Log ratios of the items, in nats, shape (items,).
-        log_bound: log M, in nats.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    low, high = np.quantile(log_ratio, [0.005, 0.995])
-    low, high = min(low, log_bound - 3), max(high, log_bound + 1)
-    grid = np.linspace(low, high, 400)
-    inside = log_ratio[(log_ratio >= low) & (log_ratio <= high)]
-    density, edges = np.histogram(inside, bins=60)
-    heights = density / density.max() * 0.9
-    ax.bar(edges[:-1], heights, np.diff(edges), align="edge", color="#EFD9A7", label="items")
-    ax.plot(grid, np.exp(np.minimum(0, grid - log_bound)), color=COLOURS["real"], label="a(c)")
-    ax.axvline(log_bound, color=COLOURS["quiet"], linestyle=":", linewidth=1.2)
-    ax.annotate(
-        f"log M = {log_bound:.2f}",
-        (log_bound, 0.5),
-        xytext=(5, 0),
-        textcoords="offset points",
-        color=COLOURS["quiet"],
-        fontsize=9.5,
-    )
-    ax.set(xlabel="log ratio log r(c), nats", ylabel="acceptance probability", ylim=(0, 1.04))
-    ax.set_xlim(low, high)
-    legend_above(ax)
-    return ax
-
-
 def plot_log_ratio_histogram(
     log_ratio: np.ndarray, is_over_represented: np.ndarray, *, ax: Axes | None = None
 ) -> Axes:
