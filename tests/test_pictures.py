@@ -185,10 +185,13 @@ def test_night_is_darker_than_day_and_snow_is_bright():
 @settings(deadline=None, max_examples=15)
 @given(INDICES)
 def test_a_scene_is_the_same_at_any_size(index):
-    scene = scene_at(index, 0)
-    small = np.asarray(draw_scene(scene), float)
-    large = draw_scene(scene, 192).resize((64, 64), Image.Resampling.BOX)
-    assert np.corrcoef(small.ravel(), np.asarray(large, float).ravel())[0, 1] > 0.9
+    # In blocks of 4 x 4 pixels: hairlines and noise depend on the size, the layout does not.
+    # Over 600 scenes the least alike pair reached 0.970, the most alike two layouts 0.949.
+    small, large = (
+        np.asarray(draw_scene(scene_at(index, 0), size).resize((16, 16), Image.Resampling.BOX))
+        for size in (64, 192)
+    )
+    assert np.corrcoef(small.ravel(), large.ravel())[0, 1] > 0.95
 
 
 def test_an_item_can_be_drawn_again_from_its_name(pictures):
