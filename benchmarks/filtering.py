@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from semcal_utils.divergence import kl_divergence, total_variation
-from semcal_utils.frequencies import expected_filtered_frequencies, repeated_filterings
+from semcal_utils.divergence.frequencies import expected_filtered_frequencies, repeated_filterings
 
 ITEMS, LABELS, REPEATS = 10_000, 100, 1_000
 PUBLISHED_REPEATS = 50

@@ -32,10 +32,10 @@ from benchmarks.reference_recipes import (
     score_one_by_one,
 )
 from semcal_utils.language_models import END_TOKEN, small_language_model
+from semcal_utils.language_models.training import CaptionTrainer, WindowCollator
 from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.scoring import score_texts
-from semcal_utils.token_batches import cut_windows, encode_texts
-from semcal_utils.training import CaptionTrainer, WindowCollator
+from semcal_utils.scoring.token_batches import cut_windows, encode_texts
 
 SHAPES = {
     "gpt2_small": {"width": 768, "layers": 12, "heads": 12, "vocabulary": 50257},

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from semcal_utils.acceptance import accept_probability, exact_log_bound, log_ratios
 from semcal_utils.acceptance import paper_log_ratios as paper_ratios
 from semcal_utils.divergence import deception_reduction
-from semcal_utils.frequencies import expected_filtered_frequencies
+from semcal_utils.divergence.frequencies import expected_filtered_frequencies
 from semcal_utils.language_models import (
     FineTuned,
     fine_tune,

@@ -246,7 +246,7 @@ def _captioner(ref: str) -> Any:
 @lru_cache(maxsize=1)
 def _language_models(refs: tuple[tuple[str, str], ...]) -> tuple[dict[str, Any], Any]:
     """Load language models once per process, checking that their tokenizers agree."""
-    from semcal_utils.model_folders import load_language_model
+    from semcal_utils.language_models.model_folders import load_language_model
     from semcal_utils.scoring import check_same_vocabulary
 
     loaded = {name: load_language_model(ref) for name, ref in refs}

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from semcal_utils.acceptance import accept_probability
-from semcal_utils.bounds import bound_curve, measure_bound, optimal_log_bound, quantile_log_bound
+from semcal_utils.acceptance.bounds import (
+    bound_curve,
+    measure_bound,
+    optimal_log_bound,
+    quantile_log_bound,
+)
 from semcal_utils.divergence import kl_divergence
 
 

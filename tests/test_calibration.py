@@ -5,7 +5,7 @@ import pytest
 from scipy.special import expit
 
 from semcal_utils.acceptance import exact_log_bound, log_mean_exp
-from semcal_utils.calibration import calibrate_items, reliability
+from semcal_utils.acceptance.calibration import calibrate_items, reliability
 
 
 def simulated_ratios(items=20_000, share=0.4, seed=0):

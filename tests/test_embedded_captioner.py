@@ -8,10 +8,10 @@ import torch
 from datasets import Dataset
 from PIL import Image
 
-from semcal_utils.captioner_network import CaptionerConfig, CaptionerNetwork
-from semcal_utils.captioner_training import caption_loss, caption_tokens, word_tokenizer
 from semcal_utils.captioning import Captioner, load_captioner
-from semcal_utils.embedded_captioner import EmbeddedCaptioner, train_captioner
+from semcal_utils.captioning.embedded import EmbeddedCaptioner, train_captioner
+from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
+from semcal_utils.captioning.training import caption_loss, caption_tokens, word_tokenizer
 from semcal_utils.media import load_lessons, pictures, sounds
 from semcal_utils.media.readers import UnusableItem, read_sound
 

@@ -15,17 +15,17 @@ from datasets import Dataset, Features, Value
 from datasets import Image as Picture
 from PIL import Image
 
-from semcal_utils.captioner_network import CaptionerConfig, CaptionerNetwork
-from semcal_utils.captioner_training import word_tokenizer
 from semcal_utils.captioning import Captioner, caption_table, load_captioner
-from semcal_utils.devices import choose_device, choose_dtype
-from semcal_utils.embedded_captioner import EmbeddedCaptioner
-from semcal_utils.hub_captioners import (
+from semcal_utils.captioning.embedded import EmbeddedCaptioner
+from semcal_utils.captioning.hub_captioners import (
     CAPTIONERS,
     BlipCaptioner,
     Florence2Captioner,
     Qwen2AudioCaptioner,
 )
+from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
+from semcal_utils.captioning.training import word_tokenizer
+from semcal_utils.devices import choose_device, choose_dtype
 from semcal_utils.media.readers import UnusableItem
 
 MODELS = {

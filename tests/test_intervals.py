@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
+from semcal_utils.acceptance.oracles import label_oracle_acceptance, label_oracle_pass_rate
 from semcal_utils.divergence import expected_filtered_frequencies, kl_divergence
-from semcal_utils.frequencies import repeated_filterings
-from semcal_utils.intervals import measure_filter
-from semcal_utils.label_acceptance import acceptance_by_label
-from semcal_utils.oracles import label_oracle_acceptance, label_oracle_pass_rate
+from semcal_utils.divergence.frequencies import repeated_filterings
+from semcal_utils.divergence.intervals import measure_filter
+from semcal_utils.divergence.label_acceptance import acceptance_by_label
 from semcal_utils.splits import target_frequencies
 
 CATEGORIES = [f"label {k}" for k in range(8)]

@@ -24,9 +24,9 @@ from semcal_utils.language_models import (
     small_language_model,
     train_tokenizer,
 )
+from semcal_utils.language_models.training import LengthGroupedBatches, WindowCollator
 from semcal_utils.scoring import score_texts
-from semcal_utils.token_batches import cut_windows, encode_texts
-from semcal_utils.training import LengthGroupedBatches, WindowCollator
+from semcal_utils.scoring.token_batches import cut_windows, encode_texts
 
 # --- tokenizer --------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semcal_utils.caption_classifier import light_classifier
+from semcal_utils.acceptance.caption_classifier import light_classifier
 
 SEA, TOWN = ["a wave and a boat", "two boats at sea"], ["a tram in the street", "the old tram"]
 

@@ -20,7 +20,7 @@ from semcal_utils.language_models import (
     load_language_model,
     save_language_model,
 )
-from semcal_utils.model_cards import publish_language_model, write_model_card
+from semcal_utils.language_models.model_cards import publish_language_model, write_model_card
 from semcal_utils.scoring import score_texts
 
 # --- folders ----------------------------------------------------------------------------------

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semcal_utils.acceptance import accept_probability
-from semcal_utils.divergence import (
-    deception_reduction,
-    expected_filtered_frequencies,
-    kl_divergence,
-)
-from semcal_utils.label_shift import bbse_frequencies, em_frequencies
-from semcal_utils.oracles import (
+from semcal_utils.acceptance.label_shift import bbse_frequencies, em_frequencies
+from semcal_utils.acceptance.oracles import (
     caption_confusion,
     caption_oracle_log_ratios,
     forecast,
     label_oracle_acceptance,
     label_oracle_pass_rate,
     label_weights,
+)
+from semcal_utils.divergence import (
+    deception_reduction,
+    expected_filtered_frequencies,
+    kl_divergence,
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from semcal_utils import regenerate
-from semcal_utils.notebook_plan import PlanError, make_plan, select_steps
+from semcal_utils.regenerate.plan import PlanError, make_plan, select_steps
 
 PARAMETERS = "PROFILE: str = 'trial'\nDATASET: str = 'a'\nITEMS: int = 3\nRATE: float = 0.5"
 
@@ -166,7 +166,7 @@ def test_a_failing_cell_stops_the_run_and_is_shown(root, capsys):
 
 
 def test_a_stalled_cell_stops_the_run_and_is_shown(root, monkeypatch, capsys):
-    from semcal_utils import notebook_runner
+    from semcal_utils.regenerate import runner as notebook_runner
 
     monkeypatch.setattr(notebook_runner, "CELL_TIMEOUT", 3)
     notebook(root, "01_first", "import time\ntime.sleep(60)  # waits for nobody")

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcal_utils.divergence import kl_divergence
-from semcal_utils.label_counts import kl_of_counts, largest_kl
 from semcal_utils.splits import (
     SEVERITIES,
     draw_calibration_part,
@@ -16,6 +15,7 @@ from semcal_utils.splits import (
     severity_kl,
     target_frequencies,
 )
+from semcal_utils.splits.label_counts import kl_of_counts, largest_kl
 
 
 def labels_of(counts):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from semcal_utils.divergence import kl_divergence
 from semcal_utils.rejection import SemanticFilter
-from semcal_utils.stream_monitor import (
+from semcal_utils.rejection.stream_monitor import (
     PairedScoreAlarm,
     StreamMonitor,
     alarm_paths,

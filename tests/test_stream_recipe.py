@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 
 from semcal_utils.acceptance import accept_probability, log_mean_exp
-from semcal_utils.caption_classifier import CaptionClassifier, cross_fitted_posteriors
+from semcal_utils.acceptance.caption_classifier import CaptionClassifier, cross_fitted_posteriors
+from semcal_utils.acceptance.label_matching import match_labels
+from semcal_utils.acceptance.oracles import caption_oracle_log_ratios, label_oracle_pass_rate
+from semcal_utils.acceptance.sharpening import (
+    choose_sharpening,
+    labels_needed,
+    sharpen,
+    sharpening_curve,
+)
+from semcal_utils.acceptance.stacking import stack_posteriors
+from semcal_utils.acceptance.stream_recipe import fit_stream_recipe, stream_evidence
 from semcal_utils.divergence import (
     deception_reduction,
     expected_filtered_frequencies,
     kl_divergence,
     noise_band,
 )
-from semcal_utils.frequencies import effective_size
-from semcal_utils.label_matching import match_labels
-from semcal_utils.oracles import caption_oracle_log_ratios, label_oracle_pass_rate
-from semcal_utils.sharpening import (
-    choose_sharpening,
-    labels_needed,
-    sharpen,
-    sharpening_curve,
-)
+from semcal_utils.divergence.frequencies import effective_size
 from semcal_utils.splits import target_frequencies
-from semcal_utils.stacking import stack_posteriors
-from semcal_utils.stream_recipe import fit_stream_recipe, stream_evidence
 
 CATEGORIES = [f"label {k}" for k in range(6)]
 GENERAL = np.full(6, 1 / 6)

@@ -1,0 +1,152 @@
+"""Run the notebooks of several datasets side by side, each dataset's own in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
+from typing import Any
+
+import psutil
+
+from semcal_utils.regenerate.plan import Step
+from semcal_utils.regenerate.runner import finished_before, record_finished, run_step
+
+
+@dataclass
+class Outcome:
+    """What happened to one notebook: how long it took, or that it was still true."""
+
+    step: Step
+    seconds: float
+    reused: bool
+
+
+def run_all(
+    steps: Sequence[Step], *, jobs: int, force: bool, report: Callable[[Outcome], None]
+) -> list[Outcome]:
+    """Run every step: those of one dataset in order, those of several side by side.
+
+    Steps about no single dataset come alone, before or after all others.
+
+    Args:
+        steps: In running order.
+        jobs: How many datasets at once.
+        force: Whether to run what is up to date, too.
+        report: Called with each outcome as it comes.
+
+    Returns:
+        The outcomes, in order of completion.
+
+    Raises:
+        NotebookFailed: A notebook failed; the other datasets stop before their next notebook.
+    """
+    # More threads than cores make small models many times slower, and one is as fast as two.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    outcomes: list[Outcome] = []
+
+    def keep(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        report(outcome)
+
+    for about_all, chain in _stretches(steps):
+        datasets = list(dict.fromkeys(step.dataset for step in chain))
+        chains = [[step for step in chain if step.dataset == dataset] for dataset in datasets]
+        if about_all or jobs == 1 or len(chains) == 1:
+            for step in chain:
+                keep(run_or_reuse(step, force=force))
+        else:
+            _side_by_side(chains, min(jobs, len(chains)), force, keep)
+    return outcomes
+
+
+def run_or_reuse(step: Step, *, force: bool, place: int = 0) -> Outcome:
+    """Run one notebook unless its last finished run is still true."""
+    if not force and finished_before(step):
+        return Outcome(step, 0.0, reused=True)
+    began = time.perf_counter()
+    run_step(step, place=place)
+    seconds = time.perf_counter() - began
+    record_finished(step, seconds)
+    return Outcome(step, seconds, reused=False)
+
+
+class MemoryWatch:
+    """Samples the memory of this process and all it started, and remembers the most (bytes)."""
+
+    def __init__(self, every: float = 1.0) -> None:
+        self.most = 0
+        self._every = every
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> MemoryWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        me = psutil.Process()
+        while not self._done.wait(self._every):
+            total = 0
+            for process in (me, *me.children(recursive=True)):
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:  # it ended between the list and the look
+                    continue
+            self.most = max(self.most, total)
+
+
+def _stretches(steps: Sequence[Step]) -> list[tuple[bool, list[Step]]]:
+    found: list[tuple[bool, list[Step]]] = []
+    for step in steps:
+        about_all = step.dataset is None
+        if not found or found[-1][0] != about_all:
+            found.append((about_all, []))
+        found[-1][1].append(step)
+    return found
+
+
+def _side_by_side(
+    chains: list[list[Step]], jobs: int, force: bool, keep: Callable[[Outcome], None]
+) -> None:
+    # Fresh processes: a kernel manager must not inherit threads and sockets of another one's.
+    context: Any = multiprocessing.get_context("spawn")
+    with context.Manager() as manager:
+        stop, done = manager.Event(), manager.Queue()
+        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+            waiting = {
+                pool.submit(_run_chain, chain, force, place % jobs, stop, done)
+                for place, chain in enumerate(chains)
+            }
+            try:
+                while waiting:
+                    time.sleep(0.2)
+                    while not done.empty():
+                        keep(done.get())
+                    for future in [future for future in waiting if future.done()]:
+                        waiting.discard(future)
+                        future.result()
+            except BaseException:
+                stop.set()
+                for future in as_completed(waiting):
+                    future.exception()
+                raise
+            finally:
+                while not done.empty():
+                    keep(done.get())
+
+
+def _run_chain(chain: list[Step], force: bool, place: int, stop: Event, done: Any) -> None:
+    for step in chain:
+        if stop.is_set():
+            return
+        done.put(run_or_reuse(step, force=force, place=place))
