@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerFast
 
+from semcal_utils.captioning.batches import in_batches
 from semcal_utils.captioning.inputs import input_arrays
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
 from semcal_utils.captioning.training import caption_loss, caption_tokens, fit, word_tokenizer
@@ -67,17 +68,11 @@ class EmbeddedCaptioner:
             UnusableItem: if an item cannot be read; the message names its place.
             ValueError: if the batch size is below 1.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
-        captions: list[str] = []
-        with tqdm(total=len(items), desc="Captioning", unit="item", disable=not progress) as bar:
-            for start in range(0, len(items), batch_size):
-                places = range(start, min(start + batch_size, len(items)))
-                batch = [items[place] for place in places]
-                arrays = input_arrays(batch, self.network.config, first_place=start)
-                captions += self.caption_arrays(torch.from_numpy(arrays))
-                bar.update(len(batch))
-        return captions
+        return in_batches(self._describe, items, batch_size=batch_size, progress=progress)
+
+    def _describe(self, items: Sequence[Any], start: int) -> list[str]:
+        arrays = input_arrays(items, self.network.config, first_place=start)
+        return self.caption_arrays(torch.from_numpy(arrays))
 
     def caption_arrays(self, arrays: Tensor) -> list[str]:
         """Caption inputs that are arrays already.
