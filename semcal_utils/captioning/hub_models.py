@@ -71,6 +71,10 @@ class HubCaptioner:
             # They belong to sampling; left in place, every batch warns that they are ignored.
             setattr(model.generation_config, setting, None)
         self.model = model.to(self.device).eval()
+        positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        if positions is not None:
+            # A smaller model than the published one may have fewer places for words.
+            self.max_new_tokens = min(self.max_new_tokens, positions - 1)
 
     def caption(
         self, items: Sequence[Any], *, batch_size: int = 8, progress: bool = True
