@@ -22,6 +22,7 @@ from semcal_utils.captioning.batches import in_batches
 from semcal_utils.captioning.inputs import input_arrays
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
 from semcal_utils.captioning.training import caption_loss, caption_tokens, fit, word_tokenizer
+from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.media import Modality, modality
 
 if TYPE_CHECKING:
@@ -117,9 +118,10 @@ class EmbeddedCaptioner:
                     f"The folder {folder} holds no embedded captioner: {name} is missing; "
                     "train one and save it there."
                 )
-        network = CaptionerNetwork.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True
-        )
+        with quiet_transformers():
+            network = CaptionerNetwork.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True
+            )
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         return cls(network.to(device), tokenizer)
 

@@ -60,13 +60,21 @@ class HubCaptioner:
         self.processor = load_part(
             self.processor_class, ref, local_files_only=local_files_only, **self.processor_options
         )
-        model = load_part(
+        model, found = load_part(
             self.model_class,
             ref,
             dtype=self.dtype,
             use_safetensors=True,
             local_files_only=local_files_only,
+            output_loading_info=True,
         )
+        if found["missing_keys"]:
+            # The library would draw them at random and go on.
+            first = min(found["missing_keys"])
+            raise FileNotFoundError(
+                f"Cannot load the captioner {ref}: its file of weights lacks {first} "
+                f"({len(found['missing_keys'])} in all); download it again."
+            )
         for setting in ("temperature", "top_p", "top_k"):
             # They belong to sampling; left in place, every batch warns that they are ignored.
             setattr(model.generation_config, setting, None)

@@ -84,7 +84,15 @@ def plot_forecast_reduction(forecast: pd.Series, *, ax: Axes | None = None) -> A
     ax.bar(places, forecast, width=0.58, color=COLOURS["filtered"])
     ax.axhline(1, color=COLOURS["oracle"], linewidth=1.2)
     for place, share in zip(places, forecast, strict=True):
-        ax.text(place, share - 0.03, f"{share:.1%}", ha="center", va="top", fontweight="bold")
+        inside = share > 0.12
+        ax.text(
+            place,
+            share - 0.03 if inside else max(share, 0) + 0.02,
+            f"{share:.1%}",
+            ha="center",
+            va="top" if inside else "bottom",
+            fontweight="bold",
+        )
     ax.text(len(forecast) - 0.5, 1.015, "label oracle", ha="right", va="bottom", fontsize=9)
     ax.set_xticks(places, forecast.index)
     ax.set(ylabel="forecast deception reduction", ylim=(min(0.0, 1.1 * forecast.min()), 1.09))

@@ -80,20 +80,24 @@ def _captioned_frames(
     captions: Sequence[str], right: Sequence[bool] | None, columns: int, width: float, ratio: float
 ) -> tuple[Figure, list[Axes]]:
     """Lay out frames of one shape (height = ratio · width) with a caption under each."""
-    rows = -(-len(captions) // columns)
     side = width / columns
     marks = ["" if right is None or ok else "✗ " for ok in right or [True] * len(captions)]
     texts = [
         _wrapped(mark + caption, round(side * 16.5))
         for mark, caption in zip(marks, captions, strict=True)
     ]
-    caption_height = 0.13 + 0.131 * max(text.count("\n") + 1 for text in texts)
-    height = rows * (side * ratio + caption_height)
+    # A row is as high as its longest caption needs.
+    lines = [text.count("\n") + 1 for text in texts]
+    heights = [
+        side * ratio + 0.13 + 0.131 * max(lines[start : start + columns])
+        for start in range(0, len(texts), columns)
+    ]
+    height = sum(heights)
     figure = plt.figure(figsize=(width, height))
     frames = []
     for number, text in enumerate(texts):
         row, column = divmod(number, columns)
-        top = 1 - row * (side * ratio + caption_height) / height
+        top = 1 - sum(heights[:row]) / height
         pad = 0.03 * side
         frame = (
             (column * side + pad) / width,
@@ -120,9 +124,11 @@ def _captioned_frames(
 
 def _wrapped(text: str, letters: int, most: int = 4) -> str:
     """Wrap every line of a text, each to at most a few lines, so that captions stay captions."""
+    # Captions may hold anything; control characters have no shape to draw.
+    shown = "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
     return "\n".join(
         "\n".join(textwrap.wrap(line, letters, max_lines=most, placeholder=" …"))
-        for line in text.replace("$", r"\$").splitlines()
+        for line in shown.replace("$", r"\$").split("\n")
     )
 
 
