@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 import torch
-from datasets import Dataset, disable_progress_bars
+from datasets import Dataset, concatenate_datasets, disable_progress_bars
 
 from semcal_utils.captioning import Captioner, caption_table, load_captioner
 from semcal_utils.captioning.embedded import train_captioner
@@ -39,7 +39,7 @@ def run(*, items: int = 10_000, profile: str = "workbook") -> dict[str, Any]:
 def captioned(dataset: str, items: int, profile: str) -> dict[str, Any]:
     """Measure one stream; its items are files in memory, as a run's are files on disk."""
     captioner = _captioner(dataset, profile)
-    stream = _repeated(load_stream(dataset, items=min(items, DRAWN), seed=1), items)
+    stream = _repeated(load_stream(dataset, items=min(items, DRAWN), seed=1, progress=False), items)
     caption_table(stream.select(range(min(WARM_UP, items))), captioner, progress=False)
     damaged = _with_damaged(stream, items // 2)
     before = _peak_megabytes()
@@ -54,6 +54,7 @@ def captioned(dataset: str, items: int, profile: str) -> dict[str, Any]:
         "items_per_s": items / seconds,
         "without_caption": int((table["reason"] != "").sum()),
         "threads": torch.get_num_threads(),
+        "peak_memory_mb": _peak_megabytes(),
         "peak_memory_growth_mb": _peak_megabytes() - before,
     }
 
@@ -62,7 +63,7 @@ def _captioner(dataset: str, profile: str) -> Captioner:
     folder = open_run(profile, dataset).path("models/captioner")
     if folder.is_dir():
         return load_captioner(folder, device="cpu")
-    lessons = load_lessons(dataset, items=800, seed=0)
+    lessons = load_lessons(dataset, items=800, seed=0, progress=False)
     return train_captioner(lessons, epochs=4, seed=0, progress=False)[0]
 
 
@@ -79,8 +80,6 @@ def _with_damaged(stream: Dataset, place: int) -> Dataset:
         {**{name: [name] for name in features if name != kind}, kind: [{"bytes": b"x" * 99}]},
         features=features,
     )
-    from datasets import concatenate_datasets
-
     after = range(place + 1, len(stream))
     return concatenate_datasets([stream.select(range(place)), damaged, stream.select(after)])
 

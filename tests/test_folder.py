@@ -13,7 +13,7 @@ import soundfile
 from PIL import Image
 
 from semcal_utils.captioning import TextPassThrough, caption_table
-from semcal_utils.media import modality
+from semcal_utils.media import load_items, modality, source_state
 from semcal_utils.media.__main__ import main as look
 from semcal_utils.media.folder import stream
 from semcal_utils.media.own_texts import read_rows
@@ -281,6 +281,47 @@ def test_a_look_at_a_folder_prints_its_labels_and_what_cannot_be_used(zoo, capsy
     assert "6 items (image)" in printed
     assert "dogs/broken.png: The file is empty (0 bytes)." in printed
     assert "1 of 6 items cannot be captioned" in printed
+
+
+def test_a_look_names_what_is_left_out_and_what_was_noticed(tmp_path, capsys):
+    picture(tmp_path / "cats" / "1.png")
+    (tmp_path / "cats" / "notes.txt").write_text("hello")
+    look([str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "Note: 1 files of other kinds" in printed
+    assert "Note: All 1 items have the label 'cats'" in printed
+    assert "Every item can be read." in printed
+
+
+def test_a_look_at_texts_shows_the_first_and_a_missing_column_the_choice(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("body,topic\none long line,x\n" + "another,y\n" * 3)
+    look([str(tmp_path / "t.csv"), "--text", "body", "--label", "topic"])
+    assert "The first one says:" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        look([str(tmp_path / "t.csv")])
+    assert "it has body, topic: say which of them holds the texts" in capsys.readouterr().err
+
+
+def test_a_look_takes_the_hubs_layout_and_points_to_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "posts" / "data").mkdir(parents=True)
+    rows = pd.DataFrame({"text": ["a", "b", "c"], "label": ["x", "y", "x"]})
+    rows.to_parquet(tmp_path / "posts" / "data" / "train-00000-of-00001.parquet")
+    look(["hub:posts"])
+    assert "3 items (text)" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        look(["posts"])
+    assert "if it has the hub's layout, give hub:posts" in capsys.readouterr().err
+
+
+def test_a_source_is_found_from_the_root_and_its_state_changes_with_its_files(zoo, tmp_path):
+    assert len(load_items("mine", source="zoo", seed=0, root=tmp_path)) == 5
+    assert len(load_items("mine", source=str(zoo), seed=0, root=tmp_path / "elsewhere")) == 5
+    before = source_state("zoo", tmp_path)
+    assert before == source_state(str(zoo)) != ""
+    picture(zoo / "dogs" / "3.png")
+    assert source_state("zoo", tmp_path) != before
+    assert source_state("", tmp_path) == source_state("hub:uoft-cs/cifar10", tmp_path) == ""
 
 
 def test_a_look_at_nothing_says_so_in_one_line(tmp_path, capsys):
