@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from datasets import load_from_disk
 from PIL import Image
 
 from semcal_utils.captioning import TextPassThrough, caption_table
@@ -17,7 +18,7 @@ from semcal_utils.media import load_items, modality, source_state
 from semcal_utils.media.__main__ import main as look
 from semcal_utils.media.folder import stream
 from semcal_utils.media.own_texts import read_rows
-from semcal_utils.media.readers import read_sound
+from semcal_utils.media.readers import read_picture, read_sound
 
 
 def picture(path, colour="red"):
@@ -31,6 +32,15 @@ def zoo(tmp_path):
     for name in ("cats/1.png", "cats/black/1.JPG", "cats/2.webp", "dogs/1.png", "dogs/2.gif"):
         picture(tmp_path / "zoo" / name)
     return tmp_path / "zoo"
+
+
+class Painter:
+    """A captioner that says how wide a picture is."""
+
+    modality = "image"
+
+    def caption(self, items, *, batch_size=8, progress=True):
+        return [f"{item.width} pixels" for item in items]
 
 
 def by_id(items):
@@ -55,7 +65,17 @@ def test_sub_folders_are_labels_and_nested_ones_fine_labels(zoo):
 def test_pictures_are_kept_as_paths_and_decoded_when_read(zoo):
     items = stream(zoo, seed=0)
     assert items.data.nbytes < 2_000
-    assert items[0]["image"].size == (5, 5)
+    assert read_picture(items[0]["image"]).size == (5, 5)
+
+
+def test_a_saved_stream_holds_no_copy_of_the_pictures(zoo, tmp_path):
+    stream(zoo, seed=0).save_to_disk(tmp_path / "items")
+    (zoo / "dogs" / "1.png").unlink()
+    saved = load_from_disk(str(tmp_path / "items"))
+    assert all(item["bytes"] is None for item in saved["image"])
+    with pytest.warns(UserWarning, match=r"dogs/1\.png: The file 1\.png does not exist"):
+        captions = caption_table(saved, Painter(), progress=False)
+    assert (captions["caption"] == "5 pixels").sum() == 4
 
 
 def test_same_names_in_two_folders_are_two_items(zoo):
