@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from datasets import load_from_disk
 from PIL import Image
 
 from semcal_utils.captioning import TextPassThrough, caption_table
-from semcal_utils.media import modality
+from semcal_utils.media import load_items, modality, source_state
 from semcal_utils.media.__main__ import main as look
 from semcal_utils.media.folder import stream
 from semcal_utils.media.own_texts import read_rows
-from semcal_utils.media.readers import read_sound
+from semcal_utils.media.readers import read_picture, read_sound
 
 
 def picture(path, colour="red"):
@@ -31,6 +32,15 @@ def zoo(tmp_path):
     for name in ("cats/1.png", "cats/black/1.JPG", "cats/2.webp", "dogs/1.png", "dogs/2.gif"):
         picture(tmp_path / "zoo" / name)
     return tmp_path / "zoo"
+
+
+class Painter:
+    """A captioner that says how wide a picture is."""
+
+    modality = "image"
+
+    def caption(self, items, *, batch_size=8, progress=True):
+        return [f"{item.width} pixels" for item in items]
 
 
 def by_id(items):
@@ -55,7 +65,17 @@ def test_sub_folders_are_labels_and_nested_ones_fine_labels(zoo):
 def test_pictures_are_kept_as_paths_and_decoded_when_read(zoo):
     items = stream(zoo, seed=0)
     assert items.data.nbytes < 2_000
-    assert items[0]["image"].size == (5, 5)
+    assert read_picture(items[0]["image"]).size == (5, 5)
+
+
+def test_a_saved_stream_holds_no_copy_of_the_pictures(zoo, tmp_path):
+    stream(zoo, seed=0).save_to_disk(tmp_path / "items")
+    (zoo / "dogs" / "1.png").unlink()
+    saved = load_from_disk(str(tmp_path / "items"))
+    assert all(item["bytes"] is None for item in saved["image"])
+    with pytest.warns(UserWarning, match=r"dogs/1\.png: The file 1\.png does not exist"):
+        captions = caption_table(saved, Painter(), progress=False)
+    assert (captions["caption"] == "5 pixels").sum() == 4
 
 
 def test_same_names_in_two_folders_are_two_items(zoo):
@@ -281,6 +301,47 @@ def test_a_look_at_a_folder_prints_its_labels_and_what_cannot_be_used(zoo, capsy
     assert "6 items (image)" in printed
     assert "dogs/broken.png: The file is empty (0 bytes)." in printed
     assert "1 of 6 items cannot be captioned" in printed
+
+
+def test_a_look_names_what_is_left_out_and_what_was_noticed(tmp_path, capsys):
+    picture(tmp_path / "cats" / "1.png")
+    (tmp_path / "cats" / "notes.txt").write_text("hello")
+    look([str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "Note: 1 files of other kinds" in printed
+    assert "Note: All 1 items have the label 'cats'" in printed
+    assert "Every item can be read." in printed
+
+
+def test_a_look_at_texts_shows_the_first_and_a_missing_column_the_choice(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("body,topic\none long line,x\n" + "another,y\n" * 3)
+    look([str(tmp_path / "t.csv"), "--text", "body", "--label", "topic"])
+    assert "The first one says:" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        look([str(tmp_path / "t.csv")])
+    assert "it has body, topic: say which of them holds the texts" in capsys.readouterr().err
+
+
+def test_a_look_takes_the_hubs_layout_and_points_to_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "posts" / "data").mkdir(parents=True)
+    rows = pd.DataFrame({"text": ["a", "b", "c"], "label": ["x", "y", "x"]})
+    rows.to_parquet(tmp_path / "posts" / "data" / "train-00000-of-00001.parquet")
+    look(["hub:posts"])
+    assert "3 items (text)" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        look(["posts"])
+    assert "if it has the hub's layout, give hub:posts" in capsys.readouterr().err
+
+
+def test_a_source_is_found_from_the_root_and_its_state_changes_with_its_files(zoo, tmp_path):
+    assert len(load_items("mine", source="zoo", seed=0, root=tmp_path)) == 5
+    assert len(load_items("mine", source=str(zoo), seed=0, root=tmp_path / "elsewhere")) == 5
+    before = source_state("zoo", tmp_path)
+    assert before == source_state(str(zoo)) != ""
+    picture(zoo / "dogs" / "3.png")
+    assert source_state("zoo", tmp_path) != before
+    assert source_state("", tmp_path) == source_state("hub:uoft-cs/cifar10", tmp_path) == ""
 
 
 def test_a_look_at_nothing_says_so_in_one_line(tmp_path, capsys):

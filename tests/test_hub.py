@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from PIL import Image
 from semcal_utils.captioning import TextPassThrough, caption_table, load_captioner
 from semcal_utils.media import modality
 from semcal_utils.media.hub import first_noun, stream
-from semcal_utils.media.hub_access import HubUnreachable
+from semcal_utils.media.hub_access import HubUnreachable, require_hub
 from semcal_utils.media.hub_columns import KNOWN, PAPER, HubColumns, columns_of
 from semcal_utils.media.label_maps import label_map
 from semcal_utils.media.published_splits import published_splits
@@ -253,6 +255,17 @@ def test_an_unreachable_hub_is_one_sentence_about_what_to_do(monkeypatch, cache,
         stream("uoft-cs/cifar10", seed=0, cache_folder=cache)
     with pytest.raises(HubUnreachable, match="the model florence-community/Florence-2-base"):
         load_captioner("microsoft/Florence-2-base")
+
+
+def test_a_hub_that_takes_the_call_and_never_answers_is_given_up_within_two_seconds(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        began = time.monotonic()
+        with pytest.raises(HubUnreachable, match="does not answer; go online"):
+            require_hub("the model org/name")
+        assert time.monotonic() - began < 2
 
 
 def test_nothing_is_written_to_the_users_home(paper, cache, tmp_path):

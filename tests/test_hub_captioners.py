@@ -14,6 +14,7 @@ import torch
 from datasets import Dataset, Features, Value
 from datasets import Image as Picture
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from semcal_utils.captioning import Captioner, caption_table, load_captioner
 from semcal_utils.captioning.embedded import EmbeddedCaptioner
@@ -218,6 +219,33 @@ def test_weights_that_are_cut_off_or_pickled_are_refused(folders, tmp_path):
     torch.save({}, folder / "pytorch_model.bin")
     with pytest.raises(FileNotFoundError, match="safetensors"):
         load_captioner(folder, device="cpu")
+
+
+def test_weights_that_lack_a_part_are_refused_instead_of_drawn_at_random(folders, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(folders[BlipCaptioner], folder)
+    weights = load_file(folder / "model.safetensors")
+    lost = next(name for name in weights if "vision_model" in name and "fc1.weight" in name)
+    save_file(
+        {name: part for name, part in weights.items() if name != lost},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    with pytest.raises(FileNotFoundError, match=r"lacks .*fc1\.weight \(1 in all\)"):
+        load_captioner(folder, device="cpu")
+
+
+def test_a_caption_is_no_longer_than_the_model_has_places_for(folders):
+    captioner = load_captioner(folders[Florence2Captioner], device="cpu")
+    places = captioner.model.config.get_text_config().max_position_embeddings
+    assert captioner.max_new_tokens == min(Florence2Captioner.max_new_tokens, places - 1) < 512
+    with pytest.warns(UserWarning, match=f"fill all {places - 1} tokens"):
+        assert captioner.caption(pictures(1), progress=False)[0]
+
+
+def test_a_batch_of_no_items_is_refused(loaded):
+    with pytest.raises(ValueError, match="batch_size is 0; it must be at least 1"):
+        loaded[BlipCaptioner].caption(pictures(1), batch_size=0)
 
 
 def test_a_model_that_brings_its_own_code_runs_none_of_it(folders, tmp_path):

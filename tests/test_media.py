@@ -28,6 +28,7 @@ from semcal_utils.media.readers import (
     read_sound,
     read_text,
 )
+from semcal_utils.media.viewing import view
 
 
 def file_bytes(picture: Image.Image, format: str = "PNG", **options) -> bytes:
@@ -182,6 +183,16 @@ def test_decoded_samples_are_taken_as_they_are():
     samples = tone(0.2).astype(np.float32)
     read = read_sound({"array": samples, "sampling_rate": 16_000})
     np.testing.assert_allclose(read, samples)
+
+
+def test_what_can_be_read_can_be_viewed_and_the_rest_is_none():
+    assert (
+        view({"bytes": file_bytes(Image.new("RGB", (4, 4))), "path": None}, "image").mode == "RGB"
+    )
+    assert view({"bytes": b"broken", "path": None}, "image") is None
+    assert view({"array": tone(0.5, 16_000), "sampling_rate": 16_000}, "audio").shape == (48, 32)
+    assert view({"array": tone(0.01, 8_000), "sampling_rate": 8_000}, "audio").shape == (48, 1)
+    assert view({"array": np.zeros(100), "sampling_rate": 8_000}, "audio") is None
 
 
 def test_60_seconds_are_a_sound_and_an_hour_is_not():

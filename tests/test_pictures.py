@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from semcal_utils.media import load_lessons, load_stream, modality
+from semcal_utils.media.grammars import LESSONS
 from semcal_utils.media.pictograms import CODE_POINTS, PROPS, STORMY, TOPIC_OF, TOPICS
 from semcal_utils.media.pictures import (
     Meaning,
@@ -28,7 +29,6 @@ from semcal_utils.media.pictures import (
 )
 from semcal_utils.media.scenes import (
     FAIR_WEATHER,
-    LESSON_SCENES,
     SETTINGS,
     plural,
     scene_at,
@@ -78,7 +78,7 @@ def test_the_same_seed_draws_the_same_pictures_and_another_seed_does_not(picture
 
 def test_no_lesson_is_an_item_of_the_stream():
     shown = {scene_at(index, 0).layout_seed for index in range(2000)}
-    taught = {scene_at(index, 0, part=LESSON_SCENES).layout_seed for index in range(2000)}
+    taught = {scene_at(index, 0, part=LESSONS).layout_seed for index in range(2000)}
     assert not shown & taught
     lessons = load_lessons("city_pictures", items=10, seed=0)
     assert set(lessons["part"]) == {"captioner_train"}
@@ -199,7 +199,7 @@ def test_an_item_can_be_drawn_again_from_its_name(pictures):
     scene = scene_of(row["item_id"], 5)
     assert scene.caption == row["reference_caption"]
     assert np.array_equal(np.asarray(draw_scene(scene)), np.asarray(row["image"]))
-    assert scene_of("city_pictures-lesson-000017", 5) == scene_at(17, 5, part=LESSON_SCENES)
+    assert scene_of("city_pictures-lesson-000017", 5) == scene_at(17, 5, part=LESSONS)
 
 
 def test_bad_requests_are_refused_in_one_sentence():

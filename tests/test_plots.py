@@ -92,6 +92,54 @@ def test_wrong_captions_are_marked_without_relying_on_colour():
     plt.close(figure)
 
 
+def test_items_that_cannot_be_read_and_signs_without_a_shape_are_drawn_all_the_same():
+    spectra = [np.zeros((4, 6)), None]
+    figure = plots.plot_captioned_sounds(spectra, ["a\x07dog\nmeant: $5", "The sound is silent."])
+    said = [[text.get_text() for text in ax.texts] for ax in figure.axes]
+    assert said[0] == ["a�dog\nmeant: \\$5"]
+    assert said[1] == ["The sound is silent.", "cannot be read"]
+    figure.canvas.draw()
+    plt.close(figure)
+
+
+def test_a_long_caption_makes_its_own_row_higher_and_no_other():
+    pictures = [np.zeros((8, 8, 3), np.uint8)] * 4
+    long = "\n".join(["one line"] * 5)
+    short = plots.plot_captioned_pictures(pictures, ["a"] * 4, columns=2)
+    mixed = plots.plot_captioned_pictures(pictures, ["a", "a", "a", long], columns=2)
+    grown = mixed.get_figheight() - short.get_figheight()
+    assert grown == pytest.approx(4 * 0.131)
+    tops = [
+        figure.get_figheight() * (1 - figure.axes[2].get_position().y1) for figure in (short, mixed)
+    ]
+    assert tops[0] == pytest.approx(tops[1])
+    plt.close("all")
+
+
+def test_doubts_are_listed_from_the_commonest(ax):
+    doubts = pd.Series({("dog", "cat"): 0.25, ("cat", "dog"): 0.125})
+    plots.plot_doubts(doubts, ax=ax)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["dog → cat", "cat → dog"]
+    assert [text.strip() for text in texts(ax)] == ["25.0%", "12.5%"]
+    assert ax.yaxis_inverted()
+
+
+def test_a_forecast_shows_the_way_from_the_stream_to_the_world(ax):
+    shares = (np.array([0.5, 0.5]), np.array([0.9, 0.1]), np.array([0.8, 0.2]))
+    plots.plot_forecast_frequencies(["fire", "food"], *shares, ax=ax)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["food", "fire"]
+    drawn = {each.get_label(): each.get_offsets()[:, 0].tolist() for each in ax.collections[1:]}
+    assert drawn == {"stream G": [0.5, 0.5], "world R": [0.1, 0.9], "kept, forecast": [0.2, 0.8]}
+
+
+def test_a_small_forecast_is_written_above_its_bar(ax):
+    plots.plot_forecast_reduction(pd.Series({"mild": 0.9, "severe": 0.03}), ax=ax)
+    high, low = (text for text in ax.texts if "%" in text.get_text())
+    assert (high.get_text(), low.get_text()) == ("90.0%", "3.0%")
+    assert high.get_position()[1] < 0.9
+    assert low.get_position()[1] > 0.03
+
+
 def test_the_lowest_perplexity_of_a_column_is_bold(ax):
     table = pd.DataFrame({"stream": [3.0, 4.0], "world": [5.0, 3.5]}, index=["general", "real"])
     plots.plot_relative_table(table, ax=ax)

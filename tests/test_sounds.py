@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from semcal_utils.media import load_lessons, load_stream, modality
 from semcal_utils.media.events import BACKGROUNDS, SYNTHESISERS
+from semcal_utils.media.grammars import LESSONS
 from semcal_utils.media.readers import read_sound
 from semcal_utils.media.sounds import (
     RATE,
@@ -32,7 +33,6 @@ from semcal_utils.media.sounds import (
 from semcal_utils.media.soundscapes import (
     BACKDROPS,
     COUNTED,
-    LESSON_SOUNDS,
     TOPICS,
     soundscape_at,
 )
@@ -83,7 +83,7 @@ def test_the_same_seed_makes_the_same_sounds_and_another_seed_does_not(sounds):
 
 def test_no_lesson_is_an_item_of_the_stream():
     heard = {soundscape_at(index, 0).sample_seed for index in range(2000)}
-    taught = {soundscape_at(index, 0, part=LESSON_SOUNDS).sample_seed for index in range(2000)}
+    taught = {soundscape_at(index, 0, part=LESSONS).sample_seed for index in range(2000)}
     assert not heard & taught
     assert set(load_lessons("city_sounds", items=10, seed=0)["part"]) == {"captioner_train"}
 

@@ -131,5 +131,9 @@ def light_classifier(labels: Sequence[str]) -> Pipeline:
             cannot be cross-validated, and then naive Bayes takes the machine's place.
     """
     folds = min(5, *Counter(labels).values())
-    learner = CalibratedClassifierCV(LinearSVC(C=0.5), cv=folds) if folds > 1 else ComplementNB()
+    learner = (
+        CalibratedClassifierCV(LinearSVC(C=0.5, random_state=0), cv=folds)
+        if folds > 1
+        else ComplementNB()
+    )
     return make_pipeline(TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)), learner)

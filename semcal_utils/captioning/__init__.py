@@ -94,6 +94,7 @@ def load_captioner(
     *,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
+    root: Path = Path(),
 ) -> Captioner:
     """Load a captioner by name or from a folder; its configuration decides the class.
 
@@ -104,6 +105,7 @@ def load_captioner(
         device: Where the model runs; by default CUDA, else Apple's MPS, else the CPU.
         dtype: Precision; by default float32 on the CPU, bfloat16 (or float16 where the device
             lacks it) elsewhere.
+        root: Where a relative path of a folder starts.
 
     Returns:
         The captioner, ready to use.
@@ -115,7 +117,7 @@ def load_captioner(
     """
     if str(ref) == TEXT:
         return TextPassThrough()
-    location, local_only = resolve_model(ref)
+    location, local_only = resolve_model(ref, root=root)
     kind = _model_type(location, local_only)
     if kind in ("florence2", "qwen2_audio", "blip"):
         from semcal_utils.captioning import hub_captioners
@@ -136,11 +138,12 @@ def load_captioner(
     )
 
 
-def resolve_model(ref: str | Path) -> tuple[str, bool]:
+def resolve_model(ref: str | Path, *, root: Path = Path()) -> tuple[str, bool]:
     """Find where a model is loaded from, before anything slow is tried.
 
     Args:
         ref: A folder or a model id on the hub.
+        root: Where a relative path of a folder starts.
 
     Returns:
         The folder or id to load, and whether only files of this machine may be used. Ids of
@@ -152,7 +155,7 @@ def resolve_model(ref: str | Path) -> tuple[str, bool]:
     """
     from huggingface_hub import try_to_load_from_cache
 
-    folder = Path(ref).expanduser()
+    folder = root / Path(ref).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise FileNotFoundError(

@@ -18,9 +18,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerFast
 
+from semcal_utils.captioning.batches import in_batches
 from semcal_utils.captioning.inputs import input_arrays
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
 from semcal_utils.captioning.training import caption_loss, caption_tokens, fit, word_tokenizer
+from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.media import Modality, modality
 
 if TYPE_CHECKING:
@@ -67,17 +69,11 @@ class EmbeddedCaptioner:
             UnusableItem: if an item cannot be read; the message names its place.
             ValueError: if the batch size is below 1.
         """
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
-        captions: list[str] = []
-        with tqdm(total=len(items), desc="Captioning", unit="item", disable=not progress) as bar:
-            for start in range(0, len(items), batch_size):
-                places = range(start, min(start + batch_size, len(items)))
-                batch = [items[place] for place in places]
-                arrays = input_arrays(batch, self.network.config, first_place=start)
-                captions += self.caption_arrays(torch.from_numpy(arrays))
-                bar.update(len(batch))
-        return captions
+        return in_batches(self._describe, items, batch_size=batch_size, progress=progress)
+
+    def _describe(self, items: Sequence[Any], start: int) -> list[str]:
+        arrays = input_arrays(items, self.network.config, first_place=start)
+        return self.caption_arrays(torch.from_numpy(arrays))
 
     def caption_arrays(self, arrays: Tensor) -> list[str]:
         """Caption inputs that are arrays already.
@@ -122,9 +118,10 @@ class EmbeddedCaptioner:
                     f"The folder {folder} holds no embedded captioner: {name} is missing; "
                     "train one and save it there."
                 )
-        network = CaptionerNetwork.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True
-        )
+        with quiet_transformers():
+            network = CaptionerNetwork.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True
+            )
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         return cls(network.to(device), tokenizer)
 

@@ -6,6 +6,8 @@ Every source yields the same columns: ``item_id``, ``part``, ``label``, ``fine_l
 
 from __future__ import annotations
 
+import hashlib
+import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +25,8 @@ _ROOMS = {
     "library_docs": "semcal_utils.media.documents",
 }
 EMBEDDED: tuple[str, ...] = tuple(_ROOMS)
+HUB = "hub:"
+"""What a source in the hub's layout begins with."""
 
 
 def load_stream(
@@ -56,20 +60,20 @@ def load_items(
     text: str = "text",
     label: str = "label",
     caption: str = "",
-    hub_folder: Path = Path("data/hub"),
+    root: Path = Path(),
 ) -> Dataset:
     """Load the stream of an embedded dataset, of your own folder or table, or of the hub.
 
     Args:
         dataset: One of ``EMBEDDED`` where there is no source; otherwise only a name.
-        source: ``""`` for the embedded dataset, ``"hub:<id>"`` for one of the hub, else the path of
-            a folder of pictures or sounds, or of a table of texts.
+        source: ``""`` for the embedded dataset, ``"hub:<id>"`` or ``"hub:<folder>"`` for one in the
+            hub's layout, else the path of a folder of pictures or sounds, or of a table of texts.
         items: Most items to take; 0 takes all that a source has.
         seed: Decides which items are taken and how they are divided.
         text: Column of a table that holds the texts.
         label: Column that holds the labels.
         caption: Column of a hub dataset that already holds captions, to skip captioning.
-        hub_folder: Where tables of the hub are kept.
+        root: Where relative paths start, and where tables of the hub are kept, in ``data/hub``.
 
     Returns:
         Rows as in ``load_stream``.
@@ -79,16 +83,57 @@ def load_items(
     """
     if not source:
         return load_stream(dataset, items=items, seed=seed)
-    if not source.startswith("hub:"):
+    place = local_source(source, root)
+    if not source.startswith(HUB):
         from semcal_utils.media import folder
 
-        return folder.stream(source, seed=seed, items=items or None, text=text, label=label)
+        own = place or root / source
+        return folder.stream(own, seed=seed, items=items or None, text=text, label=label)
     from semcal_utils.media import hub
     from semcal_utils.media.hub_columns import HubColumns
 
     columns = HubColumns(label=label if label != "label" else None, caption=caption or None)
-    ref = source.removeprefix("hub:")
-    return hub.stream(ref, seed=seed, items=items or None, columns=columns, cache_folder=hub_folder)
+    return hub.stream(
+        place or source.removeprefix(HUB),
+        seed=seed,
+        items=items or None,
+        columns=columns,
+        cache_folder=root / "data" / "hub",
+    )
+
+
+def local_source(source: str, root: Path = Path()) -> Path | None:
+    """Find a source on this machine.
+
+    Args:
+        source: As for ``load_items``.
+        root: Where relative paths start.
+
+    Returns:
+        The folder or file; ``None`` for an embedded dataset, for a dataset id, or if there is none.
+    """
+    path = root / Path(source.removeprefix(HUB)).expanduser()
+    return path if source and path.exists() else None
+
+
+def source_state(source: str, root: Path = Path()) -> str:
+    """Return a digest that changes when a file of a source on this machine does.
+
+    Args:
+        source: As for ``load_items``.
+        root: Where relative paths start.
+
+    Returns:
+        A digest of the names, sizes and times of its files; ``""`` where there are none.
+    """
+    path = local_source(source, root)
+    if path is None:
+        return ""
+    found = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        about = file.lstat()
+        found.update(f"{os.fsencode(file)!r} {about.st_size} {about.st_mtime_ns}\n".encode())
+    return found.hexdigest()[:16]
 
 
 def load_lessons(dataset: str, *, items: int, seed: int, progress: bool = True) -> Dataset:

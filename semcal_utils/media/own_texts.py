@@ -45,10 +45,11 @@ def text_stream(
             text without a label.
     """
     rows = read_rows(path)
-    for column in (text, label):
+    for role, column in (("texts", text), ("labels", label)):
         if column not in rows:
             raise ValueError(
-                f"{path} has no column {column!r}; it has {', '.join(map(str, rows.columns))}."
+                f"{path} has no column {column!r}; it has {', '.join(map(str, rows.columns))}: "
+                f"say which of them holds the {role}."
             )
     if rows.empty:
         raise ValueError(f"{path} has a header but no rows.")

@@ -7,18 +7,16 @@ pictograms are OpenMoji's (https://openmoji.org, CC BY-SA 4.0).
 from __future__ import annotations
 
 import io
-import re
 
 from datasets import Dataset
 from datasets import Image as ImageFeature
 from PIL import Image
 from tqdm.auto import tqdm
 
+from semcal_utils.media import grammars
 from semcal_utils.media.drawing import PICTURE_SIZE, draw_scene
 from semcal_utils.media.parts import CAPTIONER_TRAIN, assign_parts
 from semcal_utils.media.scenes import (
-    LESSON_SCENES,
-    STREAM_SCENES,
     Meaning,
     Scene,
     caption_meaning,
@@ -70,7 +68,7 @@ def stream(
     scenes = [scene_at(index, seed) for index in range(items)]
     labels = [scene.topic for scene in scenes]
     parts = assign_parts(labels, test_share=test_share, seed=seed)
-    ids = [f"city_pictures-{index:06d}" for index in range(items)]
+    ids = grammars.item_ids("city_pictures", items, part=grammars.STREAM)
     return _table(ids, parts, scenes, size, progress)
 
 
@@ -86,8 +84,8 @@ def lessons(items: int, seed: int, *, size: int = PICTURE_SIZE, progress: bool =
     Returns:
         Rows as in `stream`, with part ``captioner_train``.
     """
-    scenes = [scene_at(index, seed, part=LESSON_SCENES) for index in range(items)]
-    ids = [f"city_pictures-lesson-{index:06d}" for index in range(items)]
+    scenes = [scene_at(index, seed, part=grammars.LESSONS) for index in range(items)]
+    ids = grammars.item_ids("city_pictures", items, part=grammars.LESSONS)
     return _table(ids, [CAPTIONER_TRAIN] * items, scenes, size, progress)
 
 
@@ -104,25 +102,15 @@ def scene_of(item_id: str, seed: int) -> Scene:
     Raises:
         ValueError: if the item_id is not one of a city picture.
     """
-    match = re.fullmatch(r"city_pictures-(lesson-)?(\d{6,})", item_id)
-    if match is None:
-        raise ValueError(
-            f"{item_id!r} is no city picture; its item_id looks like 'city_pictures-000123'."
-        )
-    return scene_at(int(match[2]), seed, part=LESSON_SCENES if match[1] else STREAM_SCENES)
+    index, part = grammars.place_of(item_id, "city_pictures")
+    return scene_at(index, seed, part=part)
 
 
 def _table(
     ids: list[str], parts: list[str], scenes: list[Scene], size: int, progress: bool
 ) -> Dataset:
     drawn = tqdm(scenes, desc="Drawing city pictures", unit="picture", disable=not progress)
-    texts = {
-        "item_id": ids,
-        "part": parts,
-        "label": [scene.topic for scene in scenes],
-        "fine_label": [scene.nouns[0] for scene in scenes],
-        "reference_caption": [scene.caption for scene in scenes],
-    }
+    texts = grammars.facts_of(scenes, ids, parts)
     files = (_png(draw_scene(scene, size)) for scene in drawn)
     return captioned_table(texts, "image", ImageFeature(), files)
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from semcal_utils.media import grammars
+from semcal_utils.media.grammars import alternatives, choose
 from semcal_utils.media.pictograms import (
     CODE_POINTS,
     IRREGULAR_PLURALS,
@@ -56,9 +58,6 @@ PAIR_WORDINGS = (
     "{where}, {one} near {other}",
 )
 
-# Apart in the seed sequence, so that no lesson is an item of the stream.
-STREAM_SCENES, LESSON_SCENES = 0, 1
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -78,6 +77,11 @@ class Scene:
     caption: str
     layout_seed: int
 
+    @property
+    def fine_label(self) -> str:
+        """The first noun."""
+        return self.nouns[0]
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -92,7 +96,7 @@ class Meaning:
         return len(self.objects)
 
 
-def scene_at(index: int, seed: int, *, part: int = STREAM_SCENES) -> Scene:
+def scene_at(index: int, seed: int, *, part: int = grammars.STREAM) -> Scene:
     """Return the scene at one place of a stream, without drawing the ones before it.
 
     Every block of ten scenes holds every topic once, so topics are uniform.
@@ -100,14 +104,12 @@ def scene_at(index: int, seed: int, *, part: int = STREAM_SCENES) -> Scene:
     Args:
         index: place in the stream, from 0.
         seed: the stream's seed, not negative.
-        part: `STREAM_SCENES` or `LESSON_SCENES`; the two never share a random number.
+        part: `grammars.STREAM` or `grammars.LESSONS`; the two never share a random number.
 
     Returns:
         The scene.
     """
-    block, place = divmod(index, len(TOPICS))
-    order = np.random.default_rng([seed, part, 0, block]).permutation(len(TOPICS))
-    return random_scene(list(TOPICS)[order[place]], np.random.default_rng([seed, part, 1, index]))
+    return random_scene(*grammars.topic_at(index, seed, TOPICS, part=part))
 
 
 def random_scene(topic: str, rng: np.random.Generator) -> Scene:
@@ -123,9 +125,8 @@ def random_scene(topic: str, rng: np.random.Generator) -> Scene:
     Raises:
         ValueError: if the topic is not one of `TOPICS`.
     """
-    if topic not in TOPICS:
-        raise ValueError(f"Unknown topic {topic!r}; choose one of {', '.join(TOPICS)}.")
-    noun = _choice(list(TOPICS[topic]), rng)
+    grammars.require_topic(topic, TOPICS)
+    noun = choose(list(TOPICS[topic]), rng)
     kind = rng.random()
     if kind < 0.2:
         nouns: tuple[str, ...] = (noun,) * int(rng.integers(2, 4))
@@ -133,7 +134,7 @@ def random_scene(topic: str, rng: np.random.Generator) -> Scene:
         nouns = (noun, _companion(noun, topic, rng))
     else:
         nouns = (noun,)
-    setting = _choice(_common_settings(nouns), rng)
+    setting = choose(_common_settings(nouns), rng)
     caption = _word(nouns, setting, rng)
     return Scene(topic, nouns, setting, caption, layout_seed=int(rng.integers(2**32)))
 
@@ -183,14 +184,7 @@ def same_meaning(caption: str, item: str | Scene | Mapping[str, Any]) -> bool:
     Returns:
         Whether both mean the same.
     """
-    if isinstance(item, Scene):
-        reference = item.caption
-    elif isinstance(item, str):
-        reference = item
-    else:
-        reference = item["reference_caption"]
-    meaning = caption_meaning(caption)
-    return meaning is not None and meaning == caption_meaning(reference)
+    return grammars.same_meaning(caption, item, caption_meaning)
 
 
 def grade_captions(captions: Sequence[str], items: pd.DataFrame) -> dict[str, float]:
@@ -204,13 +198,7 @@ def grade_captions(captions: Sequence[str], items: pd.DataFrame) -> dict[str, fl
         ``topic_accuracy``: share that names the item's topic; ``meaning_accuracy``: share that
         names exactly its objects, count and setting.
     """
-    pairs = list(zip(captions, items["label"], items["reference_caption"], strict=True))
-    return {
-        "topic_accuracy": float(
-            np.mean([caption_topic(said) == label for said, label, _ in pairs])
-        ),
-        "meaning_accuracy": float(np.mean([same_meaning(said, true) for said, _, true in pairs])),
-    }
+    return grammars.grade_captions(captions, items, topic=caption_topic, meaning=caption_meaning)
 
 
 def with_article(noun: str) -> str:
@@ -221,10 +209,6 @@ def with_article(noun: str) -> str:
 def plural(noun: str) -> str:
     """Return the plural of one of the city's nouns."""
     return IRREGULAR_PLURALS.get(noun, f"{noun}s")
-
-
-def _choice(options: list[str] | tuple[str, ...], rng: np.random.Generator) -> str:
-    return options[int(rng.integers(len(options)))]
 
 
 def _settings_of(noun: str) -> tuple[str, ...]:
@@ -240,37 +224,30 @@ def _common_settings(nouns: tuple[str, ...]) -> list[str]:
 def _companion(noun: str, topic: str, rng: np.random.Generator) -> str:
     same_topic = rng.random() < 0.6
     pool = [other for other in (TOPICS[topic] if same_topic else PROPS) if other != noun]
-    return _choice([other for other in pool if _common_settings((noun, other))], rng)
+    return choose([other for other in pool if _common_settings((noun, other))], rng)
 
 
 def _word(nouns: tuple[str, ...], setting: str, rng: np.random.Generator) -> str:
     stormy = not STORMY.isdisjoint(nouns)
     fitting = [phrase for phrase in SETTINGS[setting] if not (stormy and phrase in FAIR_WEATHER)]
-    where = _choice(fitting, rng)
+    where = choose(fitting, rng)
     one = with_article(nouns[0])
     if len(nouns) == 1:
-        return _choice(SINGLE_WORDINGS, rng).format(one=one, where=where)
+        return choose(SINGLE_WORDINGS, rng).format(one=one, where=where)
     if nouns[0] == nouns[1]:
         many = f"{NUMERALS[len(nouns)]} {plural(nouns[0])}"
-        return _choice(SEVERAL_WORDINGS, rng).format(many=many, where=where)
+        return choose(SEVERAL_WORDINGS, rng).format(many=many, where=where)
     other = with_article(nouns[1])
-    return _choice(PAIR_WORDINGS, rng).format(one=one, other=other, where=where)
+    return choose(PAIR_WORDINGS, rng).format(one=one, other=other, where=where)
 
 
 def _agrees(numeral: str, noun: str) -> bool:
     return (numeral in NUMERALS.values()) == (noun not in CODE_POINTS)
 
 
-def _alternation(phrases: list[str]) -> str:
-    longest_first = sorted(phrases, key=len, reverse=True)
-    return "|".join(re.escape(phrase) for phrase in longest_first)
-
-
 _NOUN_OF = {form: noun for noun in CODE_POINTS for form in (noun, plural(noun))}
 _SETTING_OF = {phrase: setting for setting, phrases in SETTINGS.items() for phrase in phrases}
 _COUNTS = {"a": 1, "an": 1, "one": 1} | {numeral: count for count, numeral in NUMERALS.items()}
-_NOUN_PATTERN = re.compile(rf"\b({_alternation(list(_NOUN_OF))})\b")
-_SETTING_PATTERN = re.compile(rf"\b({_alternation(list(_SETTING_OF))})\b")
-_COUNTED_PATTERN = re.compile(
-    rf"\b({_alternation(list(_COUNTS))}) ({_alternation(list(_NOUN_OF))})\b"
-)
+_NOUN_PATTERN = re.compile(rf"\b({alternatives(_NOUN_OF)})\b")
+_SETTING_PATTERN = re.compile(rf"\b({alternatives(_SETTING_OF)})\b")
+_COUNTED_PATTERN = re.compile(rf"\b({alternatives(_COUNTS)}) ({alternatives(_NOUN_OF)})\b")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import re
 import wave
 
 import numpy as np
@@ -14,11 +13,10 @@ from datasets import Dataset, Value
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from semcal_utils.media import grammars
 from semcal_utils.media.events import BACKGROUNDS, SYNTHESISERS
 from semcal_utils.media.parts import CAPTIONER_TRAIN, assign_parts
 from semcal_utils.media.soundscapes import (
-    LESSON_SOUNDS,
-    STREAM_SOUNDS,
     SoundMeaning,
     Soundscape,
     caption_meaning,
@@ -72,7 +70,7 @@ def stream(items: int, seed: int, test_share: float = 0.25, *, progress: bool = 
     soundscapes = [soundscape_at(index, seed) for index in range(items)]
     labels = [soundscape.topic for soundscape in soundscapes]
     parts = assign_parts(labels, test_share=test_share, seed=seed)
-    ids = [f"city_sounds-{index:06d}" for index in range(items)]
+    ids = grammars.item_ids("city_sounds", items, part=grammars.STREAM)
     return _table(ids, parts, soundscapes, progress)
 
 
@@ -87,8 +85,8 @@ def lessons(items: int, seed: int, *, progress: bool = True) -> Dataset:
     Returns:
         Rows as in `stream`, with part ``captioner_train``.
     """
-    soundscapes = [soundscape_at(index, seed, part=LESSON_SOUNDS) for index in range(items)]
-    ids = [f"city_sounds-lesson-{index:06d}" for index in range(items)]
+    soundscapes = [soundscape_at(index, seed, part=grammars.LESSONS) for index in range(items)]
+    ids = grammars.item_ids("city_sounds", items, part=grammars.LESSONS)
     return _table(ids, [CAPTIONER_TRAIN] * items, soundscapes, progress)
 
 
@@ -105,12 +103,8 @@ def soundscape_of(item_id: str, seed: int) -> Soundscape:
     Raises:
         ValueError: if the item_id is not one of a city sound.
     """
-    match = re.fullmatch(r"city_sounds-(lesson-)?(\d{6,})", item_id)
-    if match is None:
-        raise ValueError(
-            f"{item_id!r} is no city sound; its item_id looks like 'city_sounds-000123'."
-        )
-    return soundscape_at(int(match[2]), seed, part=LESSON_SOUNDS if match[1] else STREAM_SOUNDS)
+    index, part = grammars.place_of(item_id, "city_sounds")
+    return soundscape_at(index, seed, part=part)
 
 
 def make_sound(soundscape: Soundscape) -> NDArray[np.float32]:
@@ -154,12 +148,6 @@ def _table(
     ids: list[str], parts: list[str], soundscapes: list[Soundscape], progress: bool
 ) -> Dataset:
     made = tqdm(soundscapes, desc="Making city sounds", unit="sound", disable=not progress)
-    texts = {
-        "item_id": ids,
-        "part": parts,
-        "label": [soundscape.topic for soundscape in soundscapes],
-        "fine_label": [soundscape.event for soundscape in soundscapes],
-        "reference_caption": [soundscape.caption for soundscape in soundscapes],
-    }
+    texts = grammars.facts_of(soundscapes, ids, parts)
     files = (wav_bytes(make_sound(soundscape)) for soundscape in made)
     return captioned_table(texts, "audio", AUDIO_FILE, files)

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from semcal_utils.media import grammars
+from semcal_utils.media.grammars import alternatives, choose
+
 TOPICS: dict[str, dict[str, tuple[str, ...]]] = {
     "rain": {
         "light rain": ("light rain", "a gentle drizzle"),
@@ -81,9 +84,6 @@ WORDINGS = (
     "{distance} , {event} {times} {backdrop}",
 )
 
-# Apart in the seed sequence, so that no lesson is an item of the stream.
-STREAM_SOUNDS, LESSON_SOUNDS = 0, 1
-
 
 @dataclass(frozen=True)
 class Soundscape:
@@ -107,6 +107,11 @@ class Soundscape:
     caption: str
     sample_seed: int
 
+    @property
+    def fine_label(self) -> str:
+        """The event."""
+        return self.event
+
 
 @dataclass(frozen=True)
 class SoundMeaning:
@@ -118,7 +123,7 @@ class SoundMeaning:
     backdrop: str
 
 
-def soundscape_at(index: int, seed: int, *, part: int = STREAM_SOUNDS) -> Soundscape:
+def soundscape_at(index: int, seed: int, *, part: int = grammars.STREAM) -> Soundscape:
     """Return the soundscape at one place of a stream, without making the ones before it.
 
     Every block of ten holds every topic once, so topics are uniform.
@@ -126,16 +131,12 @@ def soundscape_at(index: int, seed: int, *, part: int = STREAM_SOUNDS) -> Sounds
     Args:
         index: place in the stream, from 0.
         seed: the stream's seed, not negative.
-        part: `STREAM_SOUNDS` or `LESSON_SOUNDS`; the two never share a random number.
+        part: `grammars.STREAM` or `grammars.LESSONS`; the two never share a random number.
 
     Returns:
         The soundscape.
     """
-    block, place = divmod(index, len(TOPICS))
-    order = np.random.default_rng([seed, part, 0, block]).permutation(len(TOPICS))
-    return random_soundscape(
-        list(TOPICS)[order[place]], np.random.default_rng([seed, part, 1, index])
-    )
+    return random_soundscape(*grammars.topic_at(index, seed, TOPICS, part=part))
 
 
 def random_soundscape(topic: str, rng: np.random.Generator) -> Soundscape:
@@ -151,17 +152,16 @@ def random_soundscape(topic: str, rng: np.random.Generator) -> Soundscape:
     Raises:
         ValueError: if the topic is not one of `TOPICS`.
     """
-    if topic not in TOPICS:
-        raise ValueError(f"Unknown topic {topic!r}; choose one of {', '.join(TOPICS)}.")
-    event = _choice(list(TOPICS[topic]), rng)
+    grammars.require_topic(topic, TOPICS)
+    event = choose(list(TOPICS[topic]), rng)
     count = int(rng.integers(1, 4)) if event in COUNTED else 1
-    distance, backdrop = _choice(list(DISTANCES), rng), _choice(list(BACKDROPS), rng)
+    distance, backdrop = choose(list(DISTANCES), rng), choose(list(BACKDROPS), rng)
     times = next(word for word, number in TIMES.items() if number == count)
-    sentence = _choice(WORDINGS, rng).format(
-        event=_choice(TOPICS[topic][event], rng),
+    sentence = choose(WORDINGS, rng).format(
+        event=choose(TOPICS[topic][event], rng),
         times=times if event in COUNTED else "",
-        distance=_choice(DISTANCES[distance], rng),
-        backdrop=_choice(BACKDROPS[backdrop], rng),
+        distance=choose(DISTANCES[distance], rng),
+        backdrop=choose(BACKDROPS[backdrop], rng),
     )
     caption = re.sub(r"\s+,", ",", " ".join(sentence.split())).removeprefix(", ")
     return Soundscape(
@@ -214,12 +214,7 @@ def same_meaning(caption: str, item: str | Soundscape | Mapping[str, Any]) -> bo
     Returns:
         Whether both mean the same.
     """
-    if isinstance(item, Soundscape):
-        reference = item.caption
-    else:
-        reference = item if isinstance(item, str) else item["reference_caption"]
-    meaning = caption_meaning(caption)
-    return meaning is not None and meaning == caption_meaning(reference)
+    return grammars.same_meaning(caption, item, caption_meaning)
 
 
 def grade_captions(captions: Sequence[str], items: pd.DataFrame) -> dict[str, float]:
@@ -233,22 +228,11 @@ def grade_captions(captions: Sequence[str], items: pd.DataFrame) -> dict[str, fl
         ``topic_accuracy``: share that names the item's topic; ``meaning_accuracy``: share that
         names exactly its event, count, distance and backdrop.
     """
-    pairs = list(zip(captions, items["label"], items["reference_caption"], strict=True))
-    return {
-        "topic_accuracy": float(
-            np.mean([caption_topic(said) == label for said, label, _ in pairs])
-        ),
-        "meaning_accuracy": float(np.mean([same_meaning(said, true) for said, _, true in pairs])),
-    }
-
-
-def _choice(options: Sequence[str], rng: np.random.Generator) -> str:
-    return options[int(rng.integers(len(options)))]
+    return grammars.grade_captions(captions, items, topic=caption_topic, meaning=caption_meaning)
 
 
 def _reader(table: dict[str, Any]) -> tuple[dict[str, Any], re.Pattern[str]]:
-    longest_first = sorted(table, key=len, reverse=True)
-    return table, re.compile(rf"\b({'|'.join(map(re.escape, longest_first))})\b")
+    return table, re.compile(rf"\b({alternatives(table)})\b")
 
 
 def _phrases(table: Mapping[str, Sequence[str]]) -> dict[str, str]:

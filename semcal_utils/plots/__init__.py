@@ -4,6 +4,11 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
+from semcal_utils.plots.captions import (
+    plot_doubts,
+    plot_forecast_frequencies,
+    plot_forecast_reduction,
+)
 from semcal_utils.plots.choices import plot_bound_trade_off, plot_recipes, plot_sharpening
 from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
 from semcal_utils.plots.distributions import (
@@ -49,7 +54,10 @@ __all__ = [
     "plot_confusion",
     "plot_convergence",
     "plot_cost_and_gain",
+    "plot_doubts",
     "plot_expected_against_achieved",
+    "plot_forecast_frequencies",
+    "plot_forecast_reduction",
     "plot_heat_map",
     "plot_label_bars",
     "plot_log_ratio_histogram",

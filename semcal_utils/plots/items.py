@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from semcal_utils.plots.style import COLOURS, frame_or_new
 
@@ -26,15 +27,20 @@ def plot_captioned_pictures(
     """Draw pictures in a grid, each over its caption.
 
     Args:
-        pictures: PIL images or arrays (height, width, 3).
-        captions: One per picture; shown as plain text.
+        pictures: PIL images or arrays (height, width, 3); None where one cannot be read.
+        captions: One per picture, of one or more lines; shown as plain text.
         columns: Pictures per line.
         right: Where given, captions of wrong ones are red and marked ✗.
         width: Of the figure, in inches.
     """
     figure, frames = _captioned_frames(captions, right, columns, width, ratio=1.0)
     for ax, picture in zip(frames, pictures, strict=True):
-        ax.imshow(np.asarray(picture), interpolation="lanczos")
+        if picture is None:
+            _draw_unreadable(ax)
+            continue
+        pixels = np.asarray(picture)
+        # Small pictures are enlarged smoothly; their proportions are kept inside the frame.
+        ax.imshow(pixels, interpolation="lanczos" if max(pixels.shape[:2]) > 8 else "nearest")
     return figure
 
 
@@ -49,31 +55,49 @@ def plot_captioned_sounds(
     """Draw sounds as log-mel spectra (time across, pitch up), each over its caption.
 
     Args:
-        spectra: Arrays (bands, frames) in dB, lowest band first.
-        captions: One per sound; shown as plain text.
+        spectra: Arrays (bands, frames) in dB, lowest band first; None where one cannot be read.
+        captions: One per sound, of one or more lines; shown as plain text.
         columns: Sounds per line.
         right: Where given, captions of wrong ones are red and marked ✗.
         width: Of the figure, in inches.
     """
     figure, frames = _captioned_frames(captions, right, columns, width, ratio=0.5)
     for ax, spectrum in zip(frames, spectra, strict=True):
-        ax.imshow(np.asarray(spectrum), origin="lower", aspect="auto", cmap="magma")
+        if spectrum is None:
+            _draw_unreadable(ax)
+        else:
+            ax.imshow(np.asarray(spectrum), origin="lower", aspect="auto", cmap="magma")
     return figure
+
+
+def _draw_unreadable(ax: Axes) -> None:
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    ax.add_patch(Rectangle((0, 0), 1, 1, facecolor="#EEEEEE"))
+    ax.text(0.5, 0.5, "cannot be read", ha="center", va="center", color=COLOURS["quiet"])
 
 
 def _captioned_frames(
     captions: Sequence[str], right: Sequence[bool] | None, columns: int, width: float, ratio: float
 ) -> tuple[Figure, list[Axes]]:
     """Lay out frames of one shape (height = ratio · width) with a caption under each."""
-    rows = -(-len(captions) // columns)
-    side, caption_height = width / columns, 0.52
-    height = rows * (side * ratio + caption_height)
-    letters = round(side * 16.5)
+    side = width / columns
+    marks = ["" if right is None or ok else "✗ " for ok in right or [True] * len(captions)]
+    texts = [
+        _wrapped(mark + caption, round(side * 16.5))
+        for mark, caption in zip(marks, captions, strict=True)
+    ]
+    # A row is as high as its longest caption needs.
+    lines = [text.count("\n") + 1 for text in texts]
+    heights = [
+        side * ratio + 0.13 + 0.131 * max(lines[start : start + columns])
+        for start in range(0, len(texts), columns)
+    ]
+    height = sum(heights)
     figure = plt.figure(figsize=(width, height))
     frames = []
-    for number, caption in enumerate(captions):
+    for number, text in enumerate(texts):
         row, column = divmod(number, columns)
-        top = 1 - row * (side * ratio + caption_height) / height
+        top = 1 - sum(heights[:row]) / height
         pad = 0.03 * side
         frame = (
             (column * side + pad) / width,
@@ -83,21 +107,29 @@ def _captioned_frames(
         )
         ax = figure.add_axes(frame)
         ax.set_axis_off()
-        is_wrong = right is not None and not right[number]
-        text = ("✗ " if is_wrong else "") + caption.replace("$", r"\$")
         ax.text(
             0.5,
             -0.04,
-            textwrap.fill(text, letters),
+            text,
             transform=ax.transAxes,
             ha="center",
             va="top",
             fontsize=7.8,
-            color=COLOURS["wrong"] if is_wrong else COLOURS["ink"],
+            color=COLOURS["wrong"] if marks[number] else COLOURS["ink"],
             linespacing=1.05,
         )
         frames.append(ax)
     return figure, frames
+
+
+def _wrapped(text: str, letters: int, most: int = 4) -> str:
+    """Wrap every line of a text, each to at most a few lines, so that captions stay captions."""
+    # Captions may hold anything; control characters have no shape to draw.
+    shown = "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
+    return "\n".join(
+        "\n".join(textwrap.wrap(line, letters, max_lines=most, placeholder=" …"))
+        for line in shown.replace("$", r"\$").split("\n")
+    )
 
 
 def plot_sentence_lengths(items: pd.DataFrame, *, ax: Any = None) -> Any:

@@ -59,17 +59,20 @@ def plot_loss_curves(
     return ax
 
 
-def plot_captioner_progress(history: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def plot_captioner_progress(
+    history: pd.DataFrame, *, things: str = "items", ax: Axes | None = None
+) -> Axes:
     """Draw how the captioner's held-out accuracy rises with training.
 
     Args:
         history: Column `step` and held-out shares `topic_accuracy` and `meaning_accuracy`.
+        things: What is captioned, in the plural.
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax)
     for column, colour, name in (
         ("topic_accuracy", COLOURS["real"], "topic right"),
-        ("meaning_accuracy", COLOURS["filtered"], "objects, count and setting all right"),
+        ("meaning_accuracy", COLOURS["filtered"], "the whole meaning right"),
     ):
         part = history.dropna(subset=[column])
         ax.plot(part["step"], part[column], color=colour, marker="o", markersize=3.5, label=name)
@@ -83,7 +86,7 @@ def plot_captioner_progress(history: pd.DataFrame, *, ax: Axes | None = None) ->
                 color=colour,
                 fontsize=9.5,
             )
-    ax.set(xlabel="step", ylabel="held-out pictures", ylim=(0, 1.04))
+    ax.set(xlabel="step", ylabel=f"share of held-out {things}", ylim=(0, 1.04))
     ax.margins(x=0.09)
     percent(ax)
     legend_above(ax)
