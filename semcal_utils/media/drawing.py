@@ -14,15 +14,17 @@ from semcal_utils.media.scenery import STAGES, paint_stage
 from semcal_utils.media.scenes import Scene
 
 PICTURE_SIZE = 64  # pixels: the size to train on
+NOISE = 3.0  # levels of 0 to 255; a picture to be looked at needs none, and is half the file
 SUPERSAMPLING = 2  # pictograms have hairlines; drawn at twice the size they survive 64 pixels
 
 
-def draw_scene(scene: Scene, size: int = PICTURE_SIZE) -> Image.Image:
+def draw_scene(scene: Scene, size: int = PICTURE_SIZE, *, noise: float = NOISE) -> Image.Image:
     """Draw one scene; the same scene at any size.
 
     Args:
         scene: what to draw.
         size: width and height in pixels, at least 16.
+        noise: standard deviation of the sensor's noise, in levels of 0 to 255.
 
     Returns:
         An RGB picture of size x size pixels.
@@ -40,7 +42,7 @@ def draw_scene(scene: Scene, size: int = PICTURE_SIZE) -> Image.Image:
     _hang_sky(canvas, scene.setting, rim, rng, stormy=stormy)
     for noun, x, foot, extent in _layout(scene.nouns, rng):
         _stand(canvas, noun, x, foot, extent, rim, rng)
-    return _photograph(canvas, size, rng)
+    return _photograph(canvas, size, noise, rng)
 
 
 def _layout(
@@ -183,9 +185,11 @@ def _shade() -> Image.Image:
     return mask.filter(ImageFilter.GaussianBlur(5))
 
 
-def _photograph(canvas: Image.Image, size: int, rng: np.random.Generator) -> Image.Image:
+def _photograph(
+    canvas: Image.Image, size: int, noise: float, rng: np.random.Generator
+) -> Image.Image:
     """Downsample, then vary the exposure and add the sensor's noise."""
     exposure = rng.uniform(0.88, 1.08)
     light = np.asarray(canvas.reduce(SUPERSAMPLING), np.float32) * exposure
-    noise = rng.standard_normal((size, size, 3), dtype=np.float32) * 3.0
-    return Image.fromarray(np.clip(light + noise, 0, 255).astype(np.uint8))
+    grain = rng.standard_normal((size, size, 3), dtype=np.float32) * noise
+    return Image.fromarray(np.clip(light + grain, 0, 255).astype(np.uint8))
