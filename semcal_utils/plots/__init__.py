@@ -18,7 +18,7 @@ from semcal_utils.plots.items import (
     plot_sentence_lengths,
     plot_sentences,
 )
-from semcal_utils.plots.recipes import plot_kept_divergence, plot_recipes
+from semcal_utils.plots.recipes import draw_intervals, plot_kept_divergence, plot_recipes
 from semcal_utils.plots.reliability import (
     plot_acceptance_against_oracle,
     plot_labels_needed,
@@ -44,6 +44,7 @@ from semcal_utils.plots.words import plot_token_contributions, plot_token_log_pr
 __all__ = [
     "COLOURS",
     "draw_coin_filter",
+    "draw_intervals",
     "new_figure",
     "panel_grid",
     "percent",

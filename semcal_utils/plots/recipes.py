@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -109,6 +110,20 @@ def plot_kept_divergence(
     ax.set_xlim(-0.55, len(severities) - 0.45)
     ax.set(ylabel="KL(kept‖R), nats")
     legend_above(ax, 5)
+    return ax
+
+
+def draw_intervals(estimates: Sequence[Any], stream: str, *, ax: Axes) -> Axes:
+    """Draw intervals over the points of `plot_metric_by_severity`.
+
+    Args:
+        estimates: Per severity in order, an object with `low` and `high`; nan draws nothing.
+        stream: Whose they are (`general`, `filtered`), for the colour.
+        ax: Frame that holds the points.
+    """
+    ends = np.array([[estimate.low, estimate.high] for estimate in estimates], dtype=float)
+    places = np.arange(len(ends))
+    ax.vlines(places, ends[:, 0], ends[:, 1], color=COLOURS[stream], linewidth=5, alpha=0.35)
     return ax
 
 
