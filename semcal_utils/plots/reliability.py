@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent
 
@@ -110,7 +111,7 @@ def plot_labels_needed(
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.minorticks_off()
     ax.set(xlabel="labelled captions that choose s", ylabel="deception reduction lost")
-    ax.set_ylim(0, None)
-    percent(ax)
+    ax.set_ylim(min(0.0, float(np.min(low))), None)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     legend_above(ax, 1)
     return ax
