@@ -2,8 +2,8 @@
 
 Everything is chosen on a held-out labelled part of general_train. Two families compete: sharpened
 ratios (any estimator of log r) and deconvolved label weights (a label posterior). Of those that
-keep enough, the one whose kept labels are nearest to R, less its noise floor, is taken; where two
-are as near as half a point of deception reduction, the one that keeps more.
+keep enough, the one whose kept labels are nearest to R is taken; where two are as near as half a
+point of deception reduction, the one that keeps more.
 """
 
 from __future__ import annotations
@@ -206,10 +206,14 @@ def _chosen(
     world: NDArray[np.float64],
     captions: int,
 ) -> str:
-    """Of those that keep enough, the nearest to R; among near ties, the one that keeps most."""
+    """Of those that keep enough, the nearest to R; among near ties, the one that keeps most.
+
+    Near is the plug-in KL: a rule that keeps little is known less exactly, and a correction for
+    that would give it credit for being unknown.
+    """
     floor = noise_floor(int(np.count_nonzero(world)), captions)
     tolerance = max(TOLERANCE * float(kl_divergence(held_out, world)), 0.1 * floor)
     enough = candidates["pass_rate"] >= minimum_pass_rate * 0.999
     pool = candidates[enough] if enough.any() else candidates
-    near = pool[pool["corrected_kl"] <= pool["corrected_kl"].min() + tolerance]
+    near = pool[pool["filtered_kl"] <= pool["filtered_kl"].min() + tolerance]
     return str(near.loc[near["pass_rate"].idxmax(), "estimator"])

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent, readable_on
 
 _COLOURS = (COLOURS["rejected"], COLOURS["filtered"], COLOURS["real"], COLOURS["right"])
+_FEW_COLOURS = {1: (COLOURS["filtered"],), 2: (COLOURS["real"], COLOURS["filtered"])}
 _TICKS = {
     "label oracle": (COLOURS["oracle"], "-"),
     "caption oracle": (COLOURS["wrong"], "-"),
@@ -124,6 +125,8 @@ def draw_intervals(estimates: Sequence[Any], stream: str, *, ax: Axes) -> Axes:
     ends = np.array([[estimate.low, estimate.high] for estimate in estimates], dtype=float)
     places = np.arange(len(ends))
     ax.vlines(places, ends[:, 0], ends[:, 1], color=COLOURS[stream], linewidth=5, alpha=0.35)
+    if np.isfinite(ends).any():
+        ax.set_ylim(top=max(ax.get_ylim()[1], float(np.nanmax(ends)) * 1.04))
     return ax
 
 
@@ -132,11 +135,12 @@ def _groups(
 ) -> Iterator[tuple[str, str, np.ndarray, float, pd.DataFrame]]:
     """Each recipe with its colour, the places of its bars, their width and its rows in order."""
     recipes = list(dict.fromkeys(comparison["recipe"]))
-    width = 0.84 / len(recipes)
+    width = 0.84 / max(len(recipes), 1.4)
+    colours = _FEW_COLOURS.get(len(recipes), _COLOURS)
     for number, recipe in enumerate(recipes):
         rows = comparison[comparison["recipe"] == recipe].set_index("severity").loc[[*severities]]
         places = np.arange(len(rows)) + (number - (len(recipes) - 1) / 2) * width
-        yield recipe, _COLOURS[number % len(_COLOURS)], places, width, rows
+        yield recipe, colours[number % len(colours)], places, width, rows
 
 
 def _mark_undefined(ax: Axes, comparison: pd.DataFrame, severities: Sequence[str]) -> None:
