@@ -36,7 +36,11 @@ def plot_bound_curve(
     ax.plot(x, curve["kl_guarantee"], "--", color=COLOURS["ink"], label="guarantee −log(1 − δ)")
     ax.plot(x, curve["total"], ":", color=COLOURS["quiet"], label="guarantee + noise floor")
     ax.set(xlabel="log bound log M, nats", ylabel="nats", xlim=(x.min(), x.max()))
-    ax.set_ylim(0, float(np.nanmax(curve[["kl", "kl_guarantee"]].to_numpy(float)[0])) * 1.08 + 1e-6)
+    # Logarithmic, or the noise floor would vanish beside the loss of a small bound.
+    floor = curve["noise_floor"].to_numpy(float)
+    top = float(np.nanmax(curve[["kl", "kl_guarantee", "total"]].to_numpy(float)))
+    ax.set_yscale("log")
+    ax.set_ylim(0.25 * float(np.nanmin(floor[floor > 0], initial=1.0)), 1.6 * max(top, 1e-3))
     right = ax.twinx()
     right.plot(x, curve["pass_rate"], color=COLOURS["general"], label="pass rate")
     right.set(ylim=(0, 1.03))
@@ -55,6 +59,7 @@ def plot_bound_curve(
             fontsize=9,
             color=COLOURS["quiet"],
             va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
         )
     handles, names = (one + other for one, other in zip(*_entries(ax, right), strict=True))
     ax.legend(handles, names, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
