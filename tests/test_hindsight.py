@@ -84,3 +84,21 @@ def test_a_label_too_rare_to_be_held_out_stops_the_recipe_only_if_the_stream_lac
         fit_stream_recipe(evidence, names, REAL, CATEGORIES)
     recipe = fit_stream_recipe(evidence, names, REAL, CATEGORIES, general=GENERAL)
     assert 0 < recipe.accept(posterior).mean() <= 1
+
+
+def test_a_stream_of_one_label_is_kept_whole():
+    evidence = {"ratio": np.linspace(-1, 1, 50), "posterior": np.ones((50, 1))}
+    recipe = fit_stream_recipe(evidence, ["sea"] * 50, [1], ["sea"])
+    accept = recipe.accept(evidence[recipe.estimator])
+    np.testing.assert_allclose(accept, 1)
+    assert recipe.candidates["deception_reduction"].isna().all()
+
+
+def test_a_rule_that_keeps_little_gets_no_credit_for_being_known_less_exactly():
+    labels, posterior, rng = doubtful_captions(1200, accuracy=0.9)
+    exact = caption_oracle_log_ratios(posterior, GENERAL, REAL)
+    evidence = {"blurred": exact + rng.normal(0, 0.8, 1200), "posterior": posterior}
+    recipe = fit_stream_recipe(evidence, labels, REAL, CATEGORIES, general=GENERAL)
+    kept = recipe.candidates.set_index("estimator")
+    assert recipe.estimator == "posterior"
+    assert kept.loc["posterior", "filtered_kl"] == kept["filtered_kl"].min()
