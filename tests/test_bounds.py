@@ -77,3 +77,18 @@ def test_impossible_bounds_are_refused():
         quantile_log_bound([0.0], 1.5)
     with pytest.raises(ValueError, match="no log ratios"):
         measure_bound([], 1.0)
+
+
+@pytest.mark.parametrize("log_bound", [0.0, 0.7, 2.0])
+def test_the_pass_rate_of_a_simulated_stream_is_the_mean_of_the_capped_ratio(log_bound):
+    rng = np.random.default_rng(6)
+    general, real = np.full(50, 1 / 50), rng.dirichlet(np.full(50, 0.4)) + 1e-9
+    ratio = real / real.sum() / general
+    expected = float(general @ np.minimum(1, ratio / math.exp(log_bound)))
+    stream = rng.choice(50, 200_000, p=general)
+    accept = accept_probability(np.log(ratio)[stream], log_bound)
+    kept = rng.random(200_000) < accept
+    error = math.sqrt(expected * (1 - expected) / 200_000)
+    assert abs(kept.mean() - expected) < 4 * error
+    bound = measure_bound(np.log(ratio)[stream], log_bound)
+    assert bound.pass_rate == pytest.approx(expected, rel=0.05)

@@ -178,3 +178,20 @@ def test_repeated_filterings_keep_all_of_the_sure_and_none_of_the_hopeless():
         ["a", "b", "b"], [0.0, 1.0, 1.0], ["a", "b"], repeats=5, rng=np.random.default_rng(0)
     )
     assert counts.tolist() == [[0, 2]] * 5
+
+
+def test_one_label_has_nothing_to_reduce():
+    found = measure_filter(["only"] * 20, np.full(20, 0.5), [1.0], ["only"])
+    assert math.isnan(found.deception_reduction.value)
+    assert "noise floor" in found.reason
+    assert found.pass_rate.value == 0.5
+    assert found.filtered_noise_band == 0
+
+
+def test_the_streams_own_distance_comes_with_its_interval():
+    world = SimulatedStream(0.8, 0.4)
+    labels, accept = world.draw(2000, np.random.default_rng(2))
+    found = measure_filter(labels, accept, world.real, CATEGORIES).general_total_variation
+    truth = float(np.abs(GENERAL - world.real).sum() / 2)
+    assert found.low <= truth <= found.high
+    assert found.high - found.low < 0.1

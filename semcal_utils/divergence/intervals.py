@@ -57,6 +57,7 @@ class FilterMeasures:
         effective_size: equally weighted items worth as much as what is kept.
         general_kl: KL(G‖R), the deception of the stream.
         filtered_kl: KL(filtered‖R), the deception of what is kept.
+        general_total_variation: total variation between the stream and R.
         filtered_total_variation: total variation between what is kept and R.
         deception_reduction: 1 - KL(filtered‖R)/KL(G‖R).
         general_noise_band: KL that an honest stream of this size stays below (95 %).
@@ -72,6 +73,7 @@ class FilterMeasures:
     effective_size: float
     general_kl: Estimate
     filtered_kl: Estimate
+    general_total_variation: Estimate
     filtered_total_variation: Estimate
     deception_reduction: Estimate
     general_noise_band: float
@@ -147,6 +149,7 @@ def measure_filter(
         effective_size=size,
         general_kl=estimates["general_kl"],
         filtered_kl=estimates["filtered_kl"],
+        general_total_variation=estimates["general_total_variation"],
         filtered_total_variation=estimates["total_variation"],
         deception_reduction=_reduction_estimate(observed, resampled, reduction.reason, level),
         general_noise_band=noise,
@@ -191,6 +194,7 @@ def _statistics(totals: Floats, real: Floats) -> dict[str, Floats]:
         "pass_rate": (kept_sum[..., 0] / items.sum(axis=-1, keepdims=True)).mean(axis=1),
         "general_kl": kl_divergence(general, real),
         "filtered_kl": kl_divergence(filtered, real).mean(axis=1),
+        "general_total_variation": tv_distance(general, real),
         "total_variation": tv_distance(filtered, real).mean(axis=1),
     }
 

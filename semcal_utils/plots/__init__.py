@@ -4,12 +4,13 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
+from semcal_utils.plots.bounds import plot_bound_curve
 from semcal_utils.plots.captions import (
     plot_doubts,
     plot_forecast_frequencies,
     plot_forecast_reduction,
 )
-from semcal_utils.plots.choices import plot_bound_trade_off, plot_recipes, plot_sharpening
+from semcal_utils.plots.choices import plot_bound_trade_off, plot_sharpening
 from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
 from semcal_utils.plots.distributions import (
     plot_acceptance_by_label,
@@ -21,6 +22,12 @@ from semcal_utils.plots.items import (
     plot_captioned_sounds,
     plot_sentence_lengths,
     plot_sentences,
+)
+from semcal_utils.plots.recipes import draw_intervals, plot_kept_divergence, plot_recipes
+from semcal_utils.plots.reliability import (
+    plot_acceptance_against_oracle,
+    plot_labels_needed,
+    plot_reliability,
 )
 from semcal_utils.plots.results import (
     plot_convergence,
@@ -42,10 +49,13 @@ from semcal_utils.plots.words import plot_token_contributions, plot_token_log_pr
 __all__ = [
     "COLOURS",
     "draw_coin_filter",
+    "draw_intervals",
     "new_figure",
     "panel_grid",
     "percent",
+    "plot_acceptance_against_oracle",
     "plot_acceptance_by_label",
+    "plot_bound_curve",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
     "plot_captioned_sounds",
@@ -59,13 +69,16 @@ __all__ = [
     "plot_forecast_frequencies",
     "plot_forecast_reduction",
     "plot_heat_map",
+    "plot_kept_divergence",
     "plot_label_bars",
+    "plot_labels_needed",
     "plot_log_ratio_histogram",
     "plot_loss_curves",
     "plot_metric_by_severity",
     "plot_recipes",
     "plot_reduction_bars",
     "plot_relative_table",
+    "plot_reliability",
     "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
