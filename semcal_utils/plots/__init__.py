@@ -4,6 +4,14 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
+from semcal_utils.plots.alarms import plot_alarm_paths, plot_alarm_times
+from semcal_utils.plots.animation import (
+    Card,
+    Frame,
+    draw_frame,
+    frame_places,
+    save_stream_animation,
+)
 from semcal_utils.plots.choices import plot_bound_trade_off, plot_recipes, plot_sharpening
 from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
 from semcal_utils.plots.distributions import (
@@ -36,11 +44,17 @@ from semcal_utils.plots.words import plot_token_contributions, plot_token_log_pr
 
 __all__ = [
     "COLOURS",
+    "Card",
+    "Frame",
     "draw_coin_filter",
+    "draw_frame",
+    "frame_places",
     "new_figure",
     "panel_grid",
     "percent",
     "plot_acceptance_by_label",
+    "plot_alarm_paths",
+    "plot_alarm_times",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
     "plot_captioned_sounds",
@@ -63,5 +77,6 @@ __all__ = [
     "plot_sharpening",
     "plot_token_contributions",
     "plot_token_log_probs",
+    "save_stream_animation",
     "use_style",
 ]

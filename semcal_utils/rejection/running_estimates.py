@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 Sums = tuple[Floats, Floats]
 """Per label, the sum of weights and the sum of squared weights, each of shape (K,)."""
 
+TELLING_SHARE = 0.1
+"""Of so small a part of the stream's deception must the kept side's noise floor be, or it is too
+early to tell a reduction: a handful of kept items would be told as a perfect one."""
+
 
 class Estimate(NamedTuple):
     """A number with its interval; `note` says why it is undefined (NaN), else it is empty."""
@@ -105,8 +109,9 @@ def reduction_estimate(
         rng: source of the draws.
 
     Returns:
-        The reduction, 1 being perfect; NaN with a note where nothing was kept or the stream's own
-        deception is within its noise.
+        The reduction, 1 being perfect; NaN with a note where nothing was kept, too little was kept
+        (`TELLING_SHARE`), or the stream's own deception is within its noise. In a few hundred items
+        the interval still holds somewhat less often than its level says.
     """
     options = {"level": level, "draws": draws, "rng": rng}
     before = deception_estimate(*stream, real, **options)  # type: ignore[arg-type]
@@ -117,6 +122,8 @@ def reduction_estimate(
     plug_in = reduction_of(before.plug_in, after.plug_in, noise=noise)
     if math.isnan(plug_in.value):
         return _undefined(plug_in.reason)
+    if after.noise_floor > TELLING_SHARE * before.value:
+        return _undefined(f"too early to tell from {after.size:.0f} effective items")
     befores = deception_draws(*stream, real, draws=draws, rng=rng)
     afters = deception_draws(*kept, real, draws=draws, rng=rng)
     tiny = np.finfo(float).tiny
