@@ -4,7 +4,6 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
-from semcal_utils.plots.alarms import plot_alarm_paths, plot_alarm_times
 from semcal_utils.plots.animation import (
     Card,
     Frame,
@@ -33,6 +32,7 @@ from semcal_utils.plots.results import (
     plot_metric_by_severity,
     plot_reduction_bars,
 )
+from semcal_utils.plots.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
 from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
 from semcal_utils.plots.training import (
     plot_captioner_progress,
@@ -75,6 +75,7 @@ __all__ = [
     "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
+    "plot_stream_words",
     "plot_token_contributions",
     "plot_token_log_probs",
     "save_stream_animation",

@@ -201,7 +201,9 @@ class _Canvas:
         if past:
             low, high = [f.low for f in past], [f.high for f in past]
             bands.append(
-                ax.fill_between(items, low, high, color=COLOURS["filtered"], alpha=0.35, linewidth=0)
+                ax.fill_between(
+                    items, low, high, color=COLOURS["filtered"], alpha=0.35, linewidth=0
+                )
             )
         now = self.frames[number]
         told.set_text(

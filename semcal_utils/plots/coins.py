@@ -81,7 +81,11 @@ def draw_coin_filter(
         {"general": general, "real": real, "filtered": kept}, index=["heads", "tails"]
     )
     facts = [
-        ("bound M", f"{np.exp(log_bound):.2f}", f"heads kept {accept[0]:.0%}, tails {accept[1]:.0%}"),
+        (
+            "bound M",
+            f"{np.exp(log_bound):.2f}",
+            f"heads kept {accept[0]:.0%}, tails {accept[1]:.0%}",
+        ),
         ("pass rate", f"{pass_rate:.0%}", f"{accepted.sum()} of these {coins} coins"),
         ("deception", f"{before:.3f} → {max(after, 0):.3f}", "nats, stream → kept"),
     ]

@@ -91,7 +91,8 @@ def label_bars_svg(
     for tick in np.linspace(0, ceiling, 5):
         y = top + deep * (1 - tick / ceiling)
         shapes.append(
-            _rule(left, width - 4, y, 0.35 if tick == 0 else 0.13) + f'<text x="{left - 5}" y="{y + 4:.1f}" text-anchor="end" font-size="10.5" {_QUIET}>'
+            _rule(left, width - 4, y, 0.35 if tick == 0 else 0.13)
+            + f'<text x="{left - 5}" y="{y + 4:.1f}" text-anchor="end" font-size="10.5" {_QUIET}>'
             f"{tick:.0%}</text>"
         )
     slot = wide / max(len(shown), 1)
@@ -151,9 +152,7 @@ def evidence_svg(
         f'fill="{COLOURS["wrong"]}">alarm: E = {math.exp(alarm):.3g}</text>'
     )
     for place, side in enumerate(("general", "filtered")):
-        points = " ".join(
-            f"{a:.1f},{b:.1f}" for a, b in zip(x, y_of(tens[:, place]), strict=True)
-        )
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y_of(tens[:, place]), strict=True))
         shapes.append(
             f'<polyline class="evidence-{side}" points="{points}" fill="none" '
             f'stroke="{COLOURS[side]}" stroke-width="2.2" stroke-linejoin="round"/>'

@@ -50,12 +50,20 @@ def moment_facts(moment: StreamMoment) -> list[tuple[str, str, str]]:
     before, after = report["deception_stream"], report["deception_kept"]
     alarm = "silent" if moment.alarm_at is None else f"alarm after {moment.alarm_at:,} items"
     return [
-        ("kept", f"{moment.accepted:,} of {moment.items:,}", f"M = {math.exp(moment.log_bound):.2f}"),
+        (
+            "kept",
+            f"{moment.accepted:,} of {moment.items:,}",
+            f"M = {math.exp(moment.log_bound):.2f}",
+        ),
         ("pass rate", *_with_interval(report["pass_rate"])),
         ("deception", f"{_nats(before.value)} → {_nats(after.value)}", "nats, stream → kept"),
         ("deception reduction", *_with_interval(report["deception_reduction"])),
         ("evidence E, stream", power_of_ten(moment.log_e("general")), alarm),
-        ("evidence E, kept", power_of_ten(moment.log_e("filtered")), f"alarm at {1 / moment.alpha:g}"),
+        (
+            "evidence E, kept",
+            power_of_ten(moment.log_e("filtered")),
+            f"alarm at {1 / moment.alpha:g}",
+        ),
     ]
 
 

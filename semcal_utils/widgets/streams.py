@@ -46,7 +46,9 @@ class RecordedStreams:
     ) -> None:
         require_columns(recipes, ["item_id", "label", "severity"])
         self.recipes = recipes_of(recipes)
-        self.severities = [severity for severity in worlds if (recipes["severity"] == severity).any()]
+        self.severities = [
+            severity for severity in worlds if (recipes["severity"] == severity).any()
+        ]
         if not self.recipes or not self.severities:
             raise ValueError(
                 "the table holds no recipe of the given severities: it needs rows of "

@@ -61,7 +61,9 @@ def world_panel(
     controls = {"start": start} | {f"weight_{n}": control for n, control in enumerate(weights)}
     above = None
     if not is_headless():
-        note = f"; {len(general) - len(held)} rarer labels keep their share" * (len(general) > len(held))
+        note = f"; {len(general) - len(held)} rarer labels keep their share" * (
+            len(general) > len(held)
+        )
         told = ipywidgets.HTML(f"weights of the labels in the world, rescaled to 100 %{note}")
         grid = ipywidgets.GridBox(weights, layout=ipywidgets.Layout(**GRID))
         above = ipywidgets.VBox([start, told, grid])

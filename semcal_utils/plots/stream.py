@@ -1,10 +1,11 @@
-"""The alarm: its path on a stream that deceives and on one that does not, and how soon it comes."""
+"""The watched stream: its alarm, how soon that comes, and the words that moved the stream."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent
@@ -29,7 +30,7 @@ def plot_alarm_paths(
         low, middle, high = np.quantile(tens, [0.05, 0.5, 0.95], axis=0)
         colour = colours.get(name, COLOURS["quiet"])
         ax.fill_between(seen, low, high, color=colour, alpha=0.2, linewidth=0)
-        ax.plot(seen, middle, color=colour, label=f"{name} stream: median and middle 90 %")
+        ax.plot(seen, middle, color=colour, label=f"{name} stream")
         ax.plot(seen, tens[0], color=colour, linewidth=0.8, alpha=0.9)
     ax.axhline(line, color=COLOURS["wrong"], linestyle="--", linewidth=1.3)
     ax.annotate(
@@ -77,9 +78,10 @@ def plot_alarm_times(
         ax.annotate(
             name,
             (seen[reach], share[reach]),
-            xytext=(5, -3) if reach >= 0 else (-4, 5),
+            xytext=(5, -3) if reach >= 0 else (-4, 8),
             textcoords="offset points",
             fontsize=9,
+            fontweight="bold" if honest else "normal",
             ha="left" if reach >= 0 else "right",
             color=COLOURS["ink"],
         )
@@ -96,4 +98,36 @@ def plot_alarm_times(
     ax.set(xlabel="items seen", ylabel="streams that raised the alarm", xlim=(1, items))
     ax.set_ylim(-0.02, 1.02)
     percent(ax)
+    return ax
+
+
+def plot_stream_words(words: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw how far each word moved the stream: blue towards the world, amber towards the stream.
+
+    Args:
+        words: columns `word` (plain text), `moved` (nats) and `captions`, in the order to be shown.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, height=4.2)
+    moved = words["moved"].to_numpy()
+    places = np.arange(len(words))[::-1]
+    colours = [COLOURS["real"] if nats > 0 else COLOURS["general"] for nats in moved]
+    ax.barh(places, moved, 0.74, color=colours)
+    ax.axvline(0, color=COLOURS["quiet"], linewidth=0.8)
+    ax.set_yticks(places, [str(word).replace("$", r"\$") for word in words["word"]])
+    reach = 1.16 * max(float(np.abs(moved).max()) if len(moved) else 0.0, 1e-9)
+    ax.set_xlim(min(0.0, -reach * (moved < 0).any()), reach * (moved > 0).any() or 0.1 * reach)
+    for place, nats in zip(places, moved, strict=True):
+        ax.annotate(
+            f"{nats:+,.0f}",
+            (nats, place),
+            xytext=(4 if nats > 0 else -4, 0),
+            textcoords="offset points",
+            ha="left" if nats > 0 else "right",
+            va="center",
+            fontsize=8.5,
+        )
+    ax.set_xlabel("moved, nats (sum of the word's shares over the stream)")
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
     return ax
