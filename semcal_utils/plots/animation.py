@@ -19,9 +19,13 @@ from semcal_utils.plots.style import COLOURS, percent
 
 WIDTH, HEIGHT, DPI = 8.8, 5.3, 100
 PICTURES_SHOWN, TEXTS_SHOWN = 10, 4
-FLAT_COLOURS, MIXED_COLOURS = 48, 112
+FLAT_COLOURS = 48
 """One palette for all frames, so that nothing flickers: the commonest colours as they are (paper,
 ink, bars), and mixtures for the pictures."""
+
+MOST_BYTES = 2_000_000
+THRIFT = ((72, 1), (36, 1), (36, 2), (16, 3))
+"""Mixtures, and every how many frames; the first that fits into `MOST_BYTES` is taken."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +94,17 @@ def save_stream_animation(
     canvas = _Canvas(frames, title, credit)
     pictures = [canvas.draw(number) for number in range(len(frames))]
     plt.close(canvas.figure)
-    palette = _palette([np.asarray(pictures[n]) for n in _spread(len(pictures), 5)])
-    first, *others = [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]
-    slow = [1000 * seconds * (3 if n < len(frames) // 4 else 1) for n in range(len(frames))]
-    durations = [int(d) for d in (*slow[:-1], 20_000 * seconds)]
-    first.save(
-        path, format="GIF", save_all=True, append_images=others, duration=durations, loop=0,
-        optimize=False, disposal=1,
-    )  # fmt: skip
+    for mixed_colours, step in THRIFT:
+        chosen = [*pictures[:-1:step], pictures[-1]]
+        # The palette must know the pictures of the early frames and the curves of the late ones.
+        palette = _palette([chosen[n] for n in _spread(len(chosen), 5)], mixed_colours)
+        first, *others = [_in_colours(picture, palette) for picture in chosen]
+        usual = [(3 if n < len(chosen) // 4 else 1) * step for n in range(len(chosen) - 1)]
+        durations = [int(1000 * seconds * times) for times in (*usual, 20)]
+        first.save(path, format="GIF", save_all=True, append_images=others, duration=durations,
+                   loop=0, optimize=False, disposal=1)  # fmt: skip
+        if path.stat().st_size <= MOST_BYTES:
+            break
 
 
 def draw_frame(frames: Sequence[Frame], number: int, *, title: str, credit: str = "") -> Figure:
@@ -127,7 +134,7 @@ class _Canvas:
         self.bars = self._bars()
         self.curve = self._curve()
 
-    def draw(self, number: int) -> Image.Image:
+    def draw(self, number: int) -> np.ndarray:
         frame = self.frames[number]
         self.counts.set_text(f"{frame.items:,} seen   ·   {frame.accepted:,} kept")
         self._move_bars(frame)
@@ -138,7 +145,7 @@ class _Canvas:
             if place < len(frame.cards):
                 _draw_card(ax, frame.cards[place], newest=place == 0)
         self.figure.canvas.draw()
-        return Image.fromarray(np.asarray(self.figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
+        return np.array(self.figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
 
     def _card_frames(self) -> list[Axes]:
         cards = [card for frame in self.frames for card in frame.cards]
@@ -219,10 +226,16 @@ def _draw_card(ax: Axes, card: Card, *, newest: bool) -> None:
     if card.picture is not None:
         ax.imshow(_as_shown(card), extent=(0, 1, 0, 1), aspect="auto")
     else:
+        text = card.caption.replace("$", r"\$")
         ax.text(
-            0.04, 0.9, textwrap.fill(card.caption.replace("$", r"\$"), 28, max_lines=5, placeholder=" …"),
-            fontsize=8, va="top", linespacing=1.15, alpha=1.0 if card.accepted else 0.45,
-        )  # fmt: skip
+            0.04,
+            0.9,
+            textwrap.fill(text, 28, max_lines=5, placeholder=" …"),
+            fontsize=8,
+            va="top",
+            linespacing=1.15,
+            alpha=1.0 if card.accepted else 0.45,
+        )
     ax.add_patch(
         plt.Rectangle(
             (0, 0), 1, 1, fill=False, clip_on=False, edgecolor=colour,
@@ -247,14 +260,40 @@ def _as_shown(card: Card) -> np.ndarray:
     return np.repeat(faint[..., None], 3, axis=2).astype(np.uint8)
 
 
-def _palette(frames: Sequence[np.ndarray]) -> Image.Image:
-    pixels = np.concatenate([frame.reshape(-1, 3) for frame in frames])
-    found, counts = np.unique(pixels, axis=0, return_counts=True)
-    flat = found[np.argsort(-counts, kind="stable")[:FLAT_COLOURS]]
-    mixed = Image.fromarray(pixels[None]).quantize(MIXED_COLOURS, method=Image.Quantize.MEDIANCUT)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([*flat.ravel().tolist(), *mixed.getpalette()[: 3 * MIXED_COLOURS]])
-    return palette
+def _palette(frames: Sequence[np.ndarray], mixed_colours: int) -> np.ndarray:
+    """Return the colours of the file, shape (colours, 3)."""
+    packed, counts = np.unique(np.concatenate([_packed(f) for f in frames]), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    flat, mixed = _unpacked(packed[order[:FLAT_COLOURS]]), _unpacked(packed[order[FLAT_COLOURS:]])
+    if not len(mixed):
+        return flat
+    # Each colour once: the many shades of a picture count for more than its wide even ground.
+    cut = Image.fromarray(mixed[None]).quantize(mixed_colours, method=Image.Quantize.MEDIANCUT)
+    mixtures = np.array(cut.getpalette(), dtype=np.uint8).reshape(-1, 3)[:mixed_colours]
+    return np.concatenate([flat, mixtures])
+
+
+def _in_colours(picture: np.ndarray, palette: np.ndarray) -> Image.Image:
+    """Return a picture in the nearest colours of a palette.
+
+    Pillow's own search is coarser than a palette with exact colours: it makes white paper grey.
+    """
+    found, places = np.unique(_packed(picture), return_inverse=True)
+    squares = (palette.astype(np.int64) ** 2).sum(axis=1)
+    products = _unpacked(found).astype(np.int64) @ palette.T.astype(np.int64)
+    nearest = (squares - 2 * products).argmin(axis=1).astype(np.uint8)
+    shown = Image.fromarray(nearest[places].reshape(picture.shape[:2]))
+    shown.putpalette(palette.ravel().tolist())
+    return shown
+
+
+def _packed(picture: np.ndarray) -> np.ndarray:
+    wide = picture.astype(np.uint32)
+    return ((wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]).ravel()
+
+
+def _unpacked(packed: np.ndarray) -> np.ndarray:
+    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8)
 
 
 def _spread(count: int, wanted: int) -> list[int]:

@@ -89,9 +89,10 @@ def draw_coin_filter(
         ("pass rate", f"{pass_rate:.0%}", f"{accepted.sum()} of these {coins} coins"),
         ("deception", f"{before:.3f} → {max(after, 0):.3f}", "nats, stream → kept"),
     ]
+    bars = label_bars_svg(frequencies, width=340, height=230, most=1.0)
     pictures = (
         '<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">'
-        f'<div style="flex:1 1 250px;max-width:340px">{label_bars_svg(frequencies, width=340, height=230, most=1.0)}</div>'
+        f'<div style="flex:1 1 250px;max-width:340px">{bars}</div>'
         f'<div style="flex:2 1 360px;max-width:560px">{_coins_svg(is_heads, accepted)}</div></div>'
     )
     told = ", ".join(f"{name} {number} ({remark})" for name, number, remark in facts)
@@ -101,8 +102,12 @@ def draw_coin_filter(
 def _coins_svg(is_heads: np.ndarray, accepted: np.ndarray, columns: int = 24) -> str:
     rows = -(-len(is_heads) // columns)
     shapes = ['<text x="0" y="14" font-weight="600" fill="currentColor">coins of the stream</text>']
-    named = (("heads, kept", 190, "general", True), ("dropped", 286, "general", False))
-    named += (("tails, kept", 364, "real", True), ("dropped", 454, "real", False))
+    named = [
+        ("heads, kept", 190, "general", True),
+        ("dropped", 286, "general", False),
+        ("tails, kept", 364, "real", True),
+        ("dropped", 454, "real", False),
+    ]
     for name, x, side, kept in named:
         shapes.append(_coin(x, 10, side, kept))
         shapes.append(f'<text x="{x + 12}" y="14" fill="currentColor">{name}</text>')

@@ -141,7 +141,8 @@ def evidence_svg(
     shapes = [
         _rule(left, width - 8, float(y_of(exponent)), 0.13)
         + f'<text x="{left - 5}" y="{float(y_of(exponent)) + 4:.1f}" text-anchor="end" '
-        f'font-size="10.5" {_QUIET}>10<tspan dy="-4" font-size="8">{_minus(exponent)}</tspan></text>'
+        f'font-size="10.5" {_QUIET}>10'
+        f'<tspan dy="-4" font-size="8">{_minus(exponent)}</tspan></text>'
         for exponent in range(-LOWEST_TENS, HIGHEST_TENS + 1, 3)
     ]
     y = float(y_of(alarm / math.log(10)))
@@ -185,7 +186,8 @@ def tiles_html(facts: Sequence[tuple[str, str, str]]) -> str:
     """
     tiles = "".join(
         '<div style="flex:1 1 112px;min-width:0;border-left:3px solid rgba(128,128,128,.4);'
-        f'padding:1px 4px 1px 9px"><div style="font-size:11px;opacity:.75">{html.escape(name)}</div>'
+        'padding:1px 4px 1px 9px">'
+        f'<div style="font-size:11px;opacity:.75">{html.escape(name)}</div>'
         f'<div style="font-size:17px;font-weight:600;white-space:nowrap;line-height:1.25;'
         f'font-variant-numeric:tabular-nums">{html.escape(number)}</div>'
         f'<div style="font-size:11px;opacity:.75;font-variant-numeric:tabular-nums">'

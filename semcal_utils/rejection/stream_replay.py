@@ -54,7 +54,7 @@ class StreamReplay:
     """One recorded stream under one filter; moments may be asked for in any order.
 
     Args:
-        stream: columns item_id, label, log_ratio (nats) and, if known, caption, in order of arrival.
+        stream: columns item_id, label, log_ratio (nats) and, if known, caption, as they arrive.
         world: R by label; labels that the world never shows take no part in frequencies or alarm.
         log_bound: log M in nats.
         seed: integer; with an item's id it fixes the item's coin.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 from semcal_utils.media.readers import UnusableItem, read_picture
 from semcal_utils.plots.animation import PICTURES_SHOWN, Card, Frame, frame_places
 from semcal_utils.rejection.stream_replay import StreamMoment, StreamReplay
-from semcal_utils.saliency.html import visible_text
+from semcal_utils.saliency.html import escaped, visible_text
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,6 +46,23 @@ def stream_frames(
         _frame(replay.moment(place), rows, pictures)
         for place, rows in zip(places, shown, strict=True)
     ]
+
+
+def moving_picture_html(path: Path, told: str) -> str:
+    """Return an animation as an element that holds it, so that a page needs no file beside it.
+
+    Args:
+        path: a GIF.
+        told: what it shows, in words.
+
+    Returns:
+        HTML, escaped.
+    """
+    held = base64.b64encode(path.read_bytes()).decode("ascii")
+    return (
+        f'<img alt="{escaped(told)}" src="data:image/gif;base64,{held}" '
+        'style="width:100%;max-width:880px;height:auto;background:white">'
+    )
 
 
 def _newest(decisions: pd.DataFrame, place: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""One moment of a stream as a drawing: bars, numbers, evidence, and what became of the last posts."""
+"""One moment of a stream as a drawing: numbers, bars, evidence, and the last decisions."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def draw_moment(moment: StreamMoment, *, most: float | None = None) -> Drawing:
     """
     facts = moment_facts(moment)
     frequencies = moment.frequencies.rename(index=visible_text)
+    bars = label_bars_svg(frequencies, most=most)
+    evidence = evidence_svg(moment.evidence, alarm=alarm_line(moment.alpha))
     pictures = (
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start">'
-        f'<div style="flex:3 1 340px;max-width:560px">{label_bars_svg(frequencies, most=most)}</div>'
-        '<div style="flex:2 1 240px;max-width:330px">'
-        f"{evidence_svg(moment.evidence, alarm=alarm_line(moment.alpha))}</div></div>"
+        f'<div style="flex:3 1 340px;max-width:560px">{bars}</div>'
+        f'<div style="flex:2 1 240px;max-width:330px">{evidence}</div></div>'
     )
     told = "; ".join(f"{name} {number} ({remark})" for name, number, remark in facts)
     return Drawing(framed(tiles_html(facts), pictures, _latest_html(moment.latest)), told)
@@ -48,7 +49,7 @@ def moment_facts(moment: StreamMoment) -> list[tuple[str, str, str]]:
     """Return the numbers of a moment: name, number, remark."""
     report = moment.report
     before, after = report["deception_stream"], report["deception_kept"]
-    alarm = "silent" if moment.alarm_at is None else f"alarm after {moment.alarm_at:,} items"
+    alarm = "silent" if moment.alarm_at is None else f"alarm at item {moment.alarm_at:,}"
     return [
         (
             "kept",
@@ -100,7 +101,8 @@ def _decision_html(row: dict) -> str:
     return (
         '<div style="display:flex;gap:8px;align-items:baseline;padding:1px 0">'
         f'<span style="flex:none;width:86px">{verdict_html(bool(row["accepted"]))}</span>'
-        f'<span style="flex:none;width:142px;font-size:11px;font-variant-numeric:tabular-nums">{why}'
-        f'</span><span style="min-width:0;overflow-wrap:anywhere"><bdi>{content(shown)}</bdi>'
+        '<span style="flex:none;width:142px;font-size:11px;font-variant-numeric:tabular-nums">'
+        f"{why}</span>"
+        f'<span style="min-width:0;overflow-wrap:anywhere"><bdi>{content(shown)}</bdi>'
         f'<span style="font-size:11px;opacity:.75">{of}</span></span></div>'
     )
