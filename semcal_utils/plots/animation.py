@@ -195,11 +195,13 @@ class _Canvas:
         ax.axhline(1, color=COLOURS["quiet"], linestyle=":", linewidth=1)
         percent(ax)
         (line,) = ax.plot([], [], color=COLOURS["real"], linewidth=2)
-        told = ax.text(0.97, 0.06, "", transform=ax.transAxes, ha="right", fontsize=9.5)
-        return ax, line, told, []
+        place = {"transform": ax.transAxes, "ha": "right"}
+        told = ax.text(0.97, 0.16, "", fontsize=17, fontweight="bold", **place)
+        between = ax.text(0.97, 0.06, "", fontsize=9, color=COLOURS["quiet"], **place)
+        return ax, line, (told, between), []
 
     def _move_curve(self, number: int) -> None:
-        ax, line, told, bands = self.curve
+        ax, line, (told, between), bands = self.curve
         past = [frame for frame in self.frames[: number + 1] if not np.isnan(frame.reduction)]
         items = [frame.items for frame in past]
         line.set_data(items, [frame.reduction for frame in past])
@@ -213,11 +215,9 @@ class _Canvas:
                 )
             )
         now = self.frames[number]
-        told.set_text(
-            "too early to tell"
-            if np.isnan(now.reduction)
-            else f"{now.reduction:.1%}\n({now.low:.1%} to {now.high:.1%})"
-        )
+        known = not np.isnan(now.reduction)
+        told.set_text(f"{now.reduction:.1%}" if known else "")
+        between.set_text(f"95 %: {now.low:.1%} to {now.high:.1%}" if known else "too early to tell")
 
 
 def _draw_card(ax: Axes, card: Card, *, newest: bool) -> None:

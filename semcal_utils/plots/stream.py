@@ -75,7 +75,7 @@ def plot_alarm_times(
             label=name,
         )
         # Names at different heights, so that near curves do not write over one another.
-        height = (0.5, 0.35, 0.65, 0.2)[place % 4]
+        height = (0.5, 0.35, 0.5, 0.65)[place % 4]
         reach = int(np.argmax(share >= height)) if (share >= height).any() else -1
         ax.annotate(
             name,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from semcal_utils.rejection import SemanticFilter
-from semcal_utils.rejection.decision_tables import require_columns
+from semcal_utils.rejection.decision_tables import REPEATED, require_columns
 from semcal_utils.rejection.running_estimates import Estimate
 from semcal_utils.rejection.stream_monitor import StreamMonitor, alarm_paths
 
@@ -125,7 +125,7 @@ class StreamReplay:
 
     def _evidence(self) -> pd.DataFrame:
         codes = pd.Index(self.world.index).get_indexer(pd.Index(self.decisions["label"]))
-        codes = np.where(self.decisions["reason"] == "repeated item_id", -1, codes)
+        codes = np.where(self.decisions["reason"] == REPEATED, -1, codes)
         real = np.array(list(self._monitor.world.real))
         kept = np.where(self.decisions["accepted"].to_numpy(dtype=bool), codes, -1)
         return pd.DataFrame(
