@@ -30,6 +30,7 @@ class RecordedStreams:
         captions: caption by item_id.
         seed: fixes the coins and the order of arrival.
         alpha: the false-alarm rate that is accepted.
+        most: of longer streams so many items, chosen at random, flow; a panel shall follow at once.
 
     Raises:
         ValueError: if no recipe has both columns, or a column is lacking.
@@ -43,6 +44,7 @@ class RecordedStreams:
         *,
         seed: int = 0,
         alpha: float = 0.05,
+        most: int = 20_000,
     ) -> None:
         require_columns(recipes, ["item_id", "label", "severity"])
         self.recipes = recipes_of(recipes)
@@ -56,8 +58,8 @@ class RecordedStreams:
                 "03_acceptance_probabilities again."
             )
         self._table = recipes.assign(caption=recipes["item_id"].map(captions))
-        self._worlds, self._seed, self._alpha = worlds, seed, alpha
-        self.replay = lru_cache(maxsize=64)(self._replay)
+        self._worlds, self._seed, self._alpha, self._most = worlds, seed, alpha, most
+        self.replay = lru_cache(maxsize=16)(self._replay)
 
     def log_bound(self, severity: str, recipe: str) -> float:
         """Return the recipe's own log M in nats."""
@@ -66,9 +68,8 @@ class RecordedStreams:
 
     def _replay(self, severity: str, recipe: str, share_of_bound: float) -> StreamReplay:
         rows = self._table[self._table["severity"] == severity]
-        rows = rows.sample(frac=1, random_state=self._seed).assign(
-            log_ratio=rows[f"log_ratio_{recipe}"]
-        )
+        rows = rows.sample(frac=1, random_state=self._seed)[: self._most]
+        rows = rows.assign(log_ratio=rows[f"log_ratio_{recipe}"])
         return StreamReplay(
             rows[["item_id", "label", "log_ratio", "caption"]].reset_index(drop=True),
             self._worlds[severity],
