@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from semcal_utils import plots, widgets
+from semcal_utils.plots import animation
 from semcal_utils.plots.animation import Card, Frame, draw_frame, frame_places
 from semcal_utils.rejection.stream_replay import StreamReplay
 
@@ -49,6 +50,15 @@ def test_the_same_stream_gives_the_same_bytes(tmp_path):
         picture.seek(len(frames) - 1)
         assert not np.array_equal(first, np.asarray(picture.convert("RGB")))
         assert (first[0, -1] == 255).all()  # paper stays white under the palette
+
+
+def test_a_file_that_stays_too_large_is_kept_with_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(animation, "MOST_BYTES", 10)
+    frames = widgets.stream_frames(replay(60), count=4)
+    with pytest.warns(UserWarning, match=r"takes 0\.\d MB.*fewer frames"):
+        plots.save_stream_animation(frames, tmp_path / "one.gif", title="a stream")
+    with Image.open(tmp_path / "one.gif") as picture:
+        assert picture.n_frames == 2  # of four, every third and the last
 
 
 def test_a_frame_shows_counts_bars_and_cards():

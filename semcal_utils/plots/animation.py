@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +14,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
+from semcal_utils.plots.gif_colours import common_palette, in_colours
 from semcal_utils.plots.style import COLOURS, percent
 
 WIDTH, HEIGHT, DPI = 8.8, 5.3, 100
 PICTURES_SHOWN, TEXTS_SHOWN = 10, 4
-FLAT_COLOURS = 48
-"""One palette for all frames, so that nothing flickers: the commonest colours as they are (paper,
-ink, bars), and mixtures for the pictures."""
-
 MOST_BYTES = 2_000_000
 THRIFT = ((72, 1), (36, 1), (36, 2), (16, 3))
 """Mixtures, and every how many frames; the first that fits into `MOST_BYTES` is taken."""
@@ -83,6 +80,9 @@ def save_stream_animation(
 ) -> None:
     """Write frames as a GIF that repeats for ever; the same frames give the same bytes.
 
+    A file beyond `MOST_BYTES` is written again with fewer colours, then with fewer frames; one that
+    is still too large is kept, with a warning.
+
     Args:
         frames: in order, one or more.
         path: file to write.
@@ -97,14 +97,19 @@ def save_stream_animation(
     for mixed_colours, step in THRIFT:
         chosen = [*pictures[:-1:step], pictures[-1]]
         # The palette must know the pictures of the early frames and the curves of the late ones.
-        palette = _palette([chosen[n] for n in _spread(len(chosen), 5)], mixed_colours)
-        first, *others = [_in_colours(picture, palette) for picture in chosen]
+        palette = common_palette([chosen[n] for n in _spread(len(chosen), 5)], mixed_colours)
+        first, *others = [in_colours(picture, palette) for picture in chosen]
         usual = [(3 if n < len(chosen) // 4 else 1) * step for n in range(len(chosen) - 1)]
         durations = [int(1000 * seconds * times) for times in (*usual, 20)]
         first.save(path, format="GIF", save_all=True, append_images=others, duration=durations,
                    loop=0, optimize=False, disposal=1)  # fmt: skip
         if path.stat().st_size <= MOST_BYTES:
-            break
+            return
+    warnings.warn(
+        f"the animation takes {path.stat().st_size / 1e6:.1f} MB, more than pages like to show; "
+        "ask for fewer frames.",
+        stacklevel=2,
+    )
 
 
 def draw_frame(frames: Sequence[Frame], number: int, *, title: str, credit: str = "") -> Figure:
@@ -258,42 +263,6 @@ def _as_shown(card: Card) -> np.ndarray:
     grey = picture @ [0.299, 0.587, 0.114]
     faint = 255 - 0.3 * (255 - np.round(grey / 16) * 16)
     return np.repeat(faint[..., None], 3, axis=2).astype(np.uint8)
-
-
-def _palette(frames: Sequence[np.ndarray], mixed_colours: int) -> np.ndarray:
-    """Return the colours of the file, shape (colours, 3)."""
-    packed, counts = np.unique(np.concatenate([_packed(f) for f in frames]), return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    flat, mixed = _unpacked(packed[order[:FLAT_COLOURS]]), _unpacked(packed[order[FLAT_COLOURS:]])
-    if not len(mixed):
-        return flat
-    # Each colour once: the many shades of a picture count for more than its wide even ground.
-    cut = Image.fromarray(mixed[None]).quantize(mixed_colours, method=Image.Quantize.MEDIANCUT)
-    mixtures = np.array(cut.getpalette(), dtype=np.uint8).reshape(-1, 3)[:mixed_colours]
-    return np.concatenate([flat, mixtures])
-
-
-def _in_colours(picture: np.ndarray, palette: np.ndarray) -> Image.Image:
-    """Return a picture in the nearest colours of a palette.
-
-    Pillow's own search is coarser than a palette with exact colours: it makes white paper grey.
-    """
-    found, places = np.unique(_packed(picture), return_inverse=True)
-    squares = (palette.astype(np.int64) ** 2).sum(axis=1)
-    products = _unpacked(found).astype(np.int64) @ palette.T.astype(np.int64)
-    nearest = (squares - 2 * products).argmin(axis=1).astype(np.uint8)
-    shown = Image.fromarray(nearest[places].reshape(picture.shape[:2]))
-    shown.putpalette(palette.ravel().tolist())
-    return shown
-
-
-def _packed(picture: np.ndarray) -> np.ndarray:
-    wide = picture.astype(np.uint32)
-    return ((wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]).ravel()
-
-
-def _unpacked(packed: np.ndarray) -> np.ndarray:
-    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8)
 
 
 def _spread(count: int, wanted: int) -> list[int]:
