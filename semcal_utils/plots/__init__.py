@@ -4,6 +4,13 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
+from semcal_utils.plots.animation import (
+    Card,
+    Frame,
+    draw_frame,
+    frame_places,
+    save_stream_animation,
+)
 from semcal_utils.plots.bounds import plot_bound_curve
 from semcal_utils.plots.captions import (
     plot_doubts,
@@ -37,6 +44,7 @@ from semcal_utils.plots.results import (
     plot_metric_by_severity,
     plot_reduction_bars,
 )
+from semcal_utils.plots.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
 from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
 from semcal_utils.plots.training import (
     plot_captioner_progress,
@@ -48,13 +56,19 @@ from semcal_utils.plots.words import plot_token_contributions, plot_token_log_pr
 
 __all__ = [
     "COLOURS",
+    "Card",
+    "Frame",
     "draw_coin_filter",
+    "draw_frame",
     "draw_intervals",
+    "frame_places",
     "new_figure",
     "panel_grid",
     "percent",
     "plot_acceptance_against_oracle",
     "plot_acceptance_by_label",
+    "plot_alarm_paths",
+    "plot_alarm_times",
     "plot_bound_curve",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
@@ -82,7 +96,9 @@ __all__ = [
     "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
+    "plot_stream_words",
     "plot_token_contributions",
     "plot_token_log_probs",
+    "save_stream_animation",
     "use_style",
 ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from semcal_utils.plots.distributions import plot_label_bars
-from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, panel_grid
+from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above
+from semcal_utils.plots.svg import Drawing, framed, label_bars_svg, svg, tiles_html
 
 
 def plot_coin_stream(
@@ -54,7 +53,7 @@ def draw_coin_filter(
     *,
     rng: np.random.Generator,
     coins: int = 240,
-) -> Figure:
+) -> Drawing:
     """Draw one setting of the coin: bars of stream, world and kept beside flipped coins.
 
     Args:
@@ -63,6 +62,9 @@ def draw_coin_filter(
         share_of_bound: log bound in use as a share of the exact one, within [0, 1].
         rng: Flips the coins.
         coins: How many flow by.
+
+    Returns:
+        A picture that is made fast enough to follow a slider.
     """
     general = np.array([general_heads, 1 - general_heads])
     real = np.array([real_heads, 1 - real_heads])
@@ -70,27 +72,55 @@ def draw_coin_filter(
     log_bound = share_of_bound * log_ratio.max()
     accept = np.exp(np.minimum(0, log_ratio - log_bound))
     kept = general * accept
-    pass_rate, kept = kept.sum(), kept / kept.sum()
-    deception = float((general * np.log(general / real)).sum())
-    left = float((kept * np.log(kept / real)).sum())
+    pass_rate, kept = float(kept.sum()), kept / kept.sum()
+    before, after = (float((p * np.log(p / real)).sum()) for p in (general, kept))
 
-    figure, axes = panel_grid(1, 2, width=9.6, height=3.2, width_ratios=[1, 2])
-    bars, stream = axes[0]
+    is_heads = rng.random(coins) < general_heads
+    accepted = rng.random(coins) < np.where(is_heads, *accept)
     frequencies = pd.DataFrame(
         {"general": general, "real": real, "filtered": kept}, index=["heads", "tails"]
     )
-    plot_label_bars(frequencies, ax=bars)
-    bars.set_xticks([0, 1], ["heads", "tails"], rotation=0, ha="center")
-    bars.set_ylim(0, 1)
-    is_heads = rng.random(coins) < general_heads
-    accepted = rng.random(coins) < np.where(is_heads, *accept)
-    plot_coin_stream(is_heads, accepted, columns=24, ax=stream)
-    bars.set_xlabel(f"deception {deception:.3f} → {left:.3f} nats")
-    figure.suptitle(
-        f"M = {np.exp(log_bound):.2f}: {pass_rate:.0%} of the stream is kept",
-        x=0.01,
-        ha="left",
-        fontweight="bold",
-        fontsize=11.5,
+    facts = [
+        (
+            "bound M",
+            f"{np.exp(log_bound):.2f}",
+            f"heads kept {accept[0]:.0%}, tails {accept[1]:.0%}",
+        ),
+        ("pass rate", f"{pass_rate:.0%}", f"{accepted.sum()} of these {coins} coins"),
+        ("deception", f"{before:.3f} → {max(after, 0):.3f}", "nats, stream → kept"),
+    ]
+    bars = label_bars_svg(frequencies, width=340, height=230, most=1.0)
+    pictures = (
+        '<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">'
+        f'<div style="flex:1 1 250px;max-width:340px">{bars}</div>'
+        f'<div style="flex:2 1 360px;max-width:560px">{_coins_svg(is_heads, accepted)}</div></div>'
     )
-    return figure
+    told = ", ".join(f"{name} {number} ({remark})" for name, number, remark in facts)
+    return Drawing(framed(tiles_html(facts), pictures), told)
+
+
+def _coins_svg(is_heads: np.ndarray, accepted: np.ndarray, columns: int = 24) -> str:
+    rows = -(-len(is_heads) // columns)
+    shapes = ['<text x="0" y="14" font-weight="600" fill="currentColor">coins of the stream</text>']
+    named = [
+        ("heads, kept", 190, "general", True),
+        ("dropped", 286, "general", False),
+        ("tails, kept", 364, "real", True),
+        ("dropped", 454, "real", False),
+    ]
+    for name, x, side, kept in named:
+        shapes.append(_coin(x, 10, side, kept))
+        shapes.append(f'<text x="{x + 12}" y="14" fill="currentColor">{name}</text>')
+    for place, (heads, kept) in enumerate(zip(is_heads, accepted, strict=True)):
+        x, y = 12 + 23 * (place % columns), 40 + 20 * (place // columns)
+        shapes.append(_coin(x, y, "general" if heads else "real", bool(kept)))
+    return svg(560, 50 + 20 * rows, "coins in order of arrival, hollow where dropped", *shapes)
+
+
+def _coin(x: float, y: float, side: str, kept: bool) -> str:
+    fill = COLOURS[side] if kept else "none"
+    faint = "" if kept else ' stroke-opacity=".6"'
+    return (
+        f'<circle cx="{x}" cy="{y}" r="{7 if kept else 5.5}" fill="{fill}" '
+        f'stroke="{COLOURS[side]}" stroke-width="1.3"{faint}/>'
+    )

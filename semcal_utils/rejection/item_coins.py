@@ -105,7 +105,8 @@ def unique_item_coins(
             f"item {int(np.argmax(missing))} (counted from 0) has no item_id; give every item one."
         )
     hashes = id_hashes(ids, key=coin_key(seed))
-    if pd.unique(hashes).size != hashes.size:
+    in_order = np.sort(hashes)  # several times as fast as a hash table
+    if (in_order[1:] == in_order[:-1]).any():
         repeated = ids[np.argmax(pd.Series(hashes).duplicated())]
         raise ValueError(f"item_id {repeated!r} appears more than once; ids must be unique.")
     return coins_from_hashes(hashes)

@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 Sums = tuple[Floats, Floats]
 """Per label, the sum of weights and the sum of squared weights, each of shape (K,)."""
 
+TELLING_SHARE = 0.1
+"""Of so small a part of the stream's deception must the kept side's noise floor be, or it is too
+early to tell a reduction: a handful of kept items would be told as a perfect one."""
+
 
 class Estimate(NamedTuple):
     """A number with its interval; `note` says why it is undefined (NaN), else it is empty."""
@@ -59,7 +63,9 @@ def deception_estimate(
 ) -> Estimate:
     """Estimate KL(p‖R) in nats, with p the shares of the weights.
 
-    The value is bias-corrected and never below zero; the interval is `deception_draws`' quantiles.
+    The value is bias-corrected and never below zero. The interval reaches from the low quantile of
+    `deception_draws` without their whole bias to the high one without the draw's own, so that a
+    stream that looks better than chance would have it is not told as certainly perfect.
 
     Args:
         weights: sum of weights per label, shape (K,).
@@ -79,6 +85,7 @@ def deception_estimate(
     floor = noise_floor(real.size, size)
     drawn = deception_draws(weights, squares, real, draws=draws, rng=rng)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    low, high = max(0.0, low - 2 * floor), max(0.0, high - floor)
     return Estimate(max(0.0, plug_in - floor), float(low), float(high), plug_in, floor, size)
 
 
@@ -105,8 +112,9 @@ def reduction_estimate(
         rng: source of the draws.
 
     Returns:
-        The reduction, 1 being perfect; NaN with a note where nothing was kept or the stream's own
-        deception is within its noise.
+        The reduction, 1 being perfect; NaN with a note where nothing was kept, too little was kept
+        (`TELLING_SHARE`), or the stream's own deception is within its noise. In a few hundred items
+        the interval still holds somewhat less often than its level says.
     """
     options = {"level": level, "draws": draws, "rng": rng}
     before = deception_estimate(*stream, real, **options)  # type: ignore[arg-type]
@@ -117,11 +125,15 @@ def reduction_estimate(
     plug_in = reduction_of(before.plug_in, after.plug_in, noise=noise)
     if math.isnan(plug_in.value):
         return _undefined(plug_in.reason)
+    if after.noise_floor > TELLING_SHARE * before.value:
+        return _undefined(f"too early to tell from {after.size:.0f} effective items")
     befores = deception_draws(*stream, real, draws=draws, rng=rng)
     afters = deception_draws(*kept, real, draws=draws, rng=rng)
     tiny = np.finfo(float).tiny
-    reductions = 1 - afters / np.maximum(befores, tiny)
-    low, high = np.quantile(reductions, [(1 - level) / 2, (1 + level) / 2])
+    befores = np.maximum(befores - 2 * before.noise_floor, tiny)
+    ends = [np.maximum(afters - bias * after.noise_floor, 0.0) / befores for bias in (1, 2)]
+    low = 1 - np.quantile(ends[0], (1 + level) / 2)
+    high = 1 - np.quantile(ends[1], (1 - level) / 2)
     value = 1 - after.value / max(before.value, tiny)
     return Estimate(value, float(low), float(high), plug_in.value, math.nan, after.size)
 
@@ -129,11 +141,11 @@ def reduction_estimate(
 def deception_draws(
     weights: Floats, squares: Floats, real: Floats, *, draws: int, rng: np.random.Generator
 ) -> Floats:
-    """Draw KL(p‖R) from the Bayesian bootstrap over items, bias removed, never below zero.
+    """Draw plug-in KL(p‖R) from the Bayesian bootstrap over items.
 
     Each label's Σ a·Exp(1) has mean Σa and variance Σa²; a gamma variable with the same two moments
-    stands for it (exactly, for plain counts), so that sums are all one needs. Bootstrap draws carry
-    the plug-in's bias twice: once from the sample and once from the draw.
+    stands for it (exactly, for plain counts), so that sums are all one needs. The draws carry the
+    plug-in's bias, `noise_floor`, twice: once from the sample and once from the draw.
 
     Args:
         weights: Σa per label, shape (K,).
@@ -154,8 +166,7 @@ def deception_draws(
     sums[:, occurs] = rng.gamma(shape, scale, size=(draws, shape.size))
     totals = sums.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, sums / np.where(totals > 0, totals, 1.0), real)
-    floor = noise_floor(real.size, _size(weights, squares))
-    return np.maximum(kl_divergence(shares, real) - 2 * floor, 0.0)
+    return kl_divergence(shares, real)
 
 
 def _size(weights: Floats, squares: Floats) -> float:
