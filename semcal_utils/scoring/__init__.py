@@ -16,7 +16,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from semcal_utils.scoring.batches import Precision, window_log_probs
+from semcal_utils.scoring.batches import window_log_probs
+from semcal_utils.scoring.heads import Precision
 from semcal_utils.scoring.token_batches import (
     context_length,
     cut_windows,
@@ -28,7 +29,7 @@ from semcal_utils.scoring.token_batches import (
 Mode = Literal["exact", "paper"]
 
 TOKEN_BUDGET_SMALL = 2048
-TOKEN_BUDGET_LARGE = 512
+TOKEN_BUDGET_LARGE = 1024
 LARGE_MODEL = 20_000_000  # parameters
 
 
@@ -77,7 +78,7 @@ def score_texts(
         texts: (n,) texts. An empty one scores its end token alone.
         mode: `exact`: start token as context, end token scored. `paper`: the published script's
             rule, neither start nor end token, so that the first token is not scored.
-        token_budget: Most tokens per batch, filling included; by default 512 for models past
+        token_budget: Most tokens per batch, filling included; by default 1024 for models past
             20 million parameters and 2048 for smaller ones.
         row_length: Pack several texts into rows of this many tokens instead of one text per row.
             For attention models only: recurrent ones would carry state from text to text.
