@@ -25,6 +25,7 @@ from semcal_utils.plots.results import (
     plot_metric_by_severity,
     plot_reduction_bars,
 )
+from semcal_utils.plots.starts import STARTS, plot_starts
 from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
 from semcal_utils.plots.training import (
     plot_captioner_progress,
@@ -36,6 +37,7 @@ from semcal_utils.plots.words import plot_token_contributions, plot_token_log_pr
 
 __all__ = [
     "COLOURS",
+    "STARTS",
     "draw_coin_filter",
     "new_figure",
     "panel_grid",
@@ -61,6 +63,7 @@ __all__ = [
     "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
+    "plot_starts",
     "plot_token_contributions",
     "plot_token_log_probs",
     "use_style",
