@@ -180,7 +180,7 @@ def _fresh_workers(workers: int) -> Iterator[None]:
     if workers == 1:
         yield
         return
-    import multiprocess  # what datasets starts its workers with
+    import multiprocess  # type: ignore[import-untyped]  # what datasets starts its workers with
 
     method = multiprocess.get_start_method(allow_none=True)
     threads = os.environ.get("OMP_NUM_THREADS")

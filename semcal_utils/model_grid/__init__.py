@@ -224,7 +224,7 @@ def train_model(
     return _make_together(run, name or default, make, {**stamp, **own})
 
 
-def _budget(settings: ModelSettings, split: str, start: str) -> dict[str, float]:
+def _budget(settings: ModelSettings, split: str, start: str) -> dict[str, Any]:
     if split == "general":
         return {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
     if start == "general":
