@@ -2,8 +2,9 @@
 
 Every text is scored as `[start] + tokens + [end]` with the start token as context only, so the sum
 over a text's tokens is the logarithm of a probability over token sequences. Texts are encoded
-once for all models, duplicates are scored once, texts of similar length share a batch, and the
-vocabulary head runs only where a token is predicted.
+once for all models; duplicates, and where it saves a quarter of the tokens shared beginnings, are
+scored once; texts of similar length share a batch, and the vocabulary head runs only where a token
+is predicted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semcal_utils.scoring.batches import window_log_probs
 from semcal_utils.scoring.heads import Precision
+from semcal_utils.scoring.prefixes import prefix_tree
 from semcal_utils.scoring.token_batches import (
     context_length,
     cut_windows,
@@ -175,6 +177,8 @@ def score_models(
     place = [distinct.setdefault(tuple(ids), len(distinct)) for ids in sequences]
     context = min(context_length(model) for model in models.values())
     windows = cut_windows(distinct, context, overlap=options.get("overlap"))
+    whole = all(len(ids) <= context + 1 for ids in distinct) and not options.get("row_length")
+    tree = prefix_tree(list(distinct), pad_id=pad_token_id(tokenizer)) if whole else None
     used = sorted({token for ids in distinct for token in ids})
     spelling = dict(zip(used, tokenizer.convert_ids_to_tokens(used), strict=True))
     columns: dict[str, list[Any]] = {
@@ -195,6 +199,7 @@ def score_models(
                 pad_id=pad_token_id(tokenizer),
                 row_length=options.get("row_length"),
                 precision=options.get("precision", "float32"),
+                tree=tree,
                 bar=bar,
             )
             columns[f"log_prob_{name}"] = [log_probs[i].tolist() for i in place]

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.scoring.heads import Precision, VocabularyHead, vocabulary_head
+from semcal_utils.scoring.prefixes import PrefixTree, reads_trees, tree_log_probs
 from semcal_utils.scoring.token_batches import IGNORED, TokenBatch, TokenWindow, lay_out
 
 HEAD_CHUNK = 128  # positions whose logits are normalised at once, so that they stay in cache
@@ -118,6 +119,7 @@ def window_log_probs(
     pad_id: int,
     row_length: int | None = None,
     precision: Precision = "float32",
+    tree: PrefixTree | None = None,
     bar: tqdm | None = None,
 ) -> list[np.ndarray]:
     """Run windows through a model and put every text's log-probabilities together again.
@@ -130,6 +132,7 @@ def window_log_probs(
         pad_id: Token id of the filling.
         row_length: As in `lay_out`.
         precision: As in `target_log_probs`.
+        tree: The same texts as a tree, for models that can read it.
         bar: Advances by the tokens scored.
 
     Returns:
@@ -140,6 +143,14 @@ def window_log_probs(
     # batches, autocast rounds the weights once instead of once per batch.
     with evaluating(model), quiet_transformers(), network_precision(model.device, precision):
         head = vocabulary_head(model, precision)
+        fits = tree is not None and tree.width <= token_budget
+        if tree is not None and fits and head is not None and reads_trees(model):
+            found = tree_log_probs(
+                model, tree, head, token_budget=token_budget, precision=precision
+            )
+            if bar is not None:
+                bar.update(sum(len(log_probs) for log_probs in found))
+            return found
         for members in batches_by_length(windows, token_budget, row_length=row_length):
             batch = lay_out(members, pad_id=pad_id, row_length=row_length)
             log_probs = target_log_probs(model, batch, head, precision=precision).double().numpy()
