@@ -1,8 +1,9 @@
 """The plain way to fine-tune and to score, as the published scripts do it, to measure against.
 
-Scoring: one text at a time, the full log-softmax at every position, each token's value and
-spelling fetched one by one. Fine-tuning: every caption padded to 512 tokens, eight to a batch, the
-vocabulary head at every position.
+Scoring: one text at a time, not padded, the full log-softmax at every position, each token's value
+and spelling fetched one by one (with start and end token, so that both score the same tokens).
+Fine-tuning: every caption padded to 512 tokens, eight to a batch, the vocabulary head at every
+position.
 """
 
 from __future__ import annotations

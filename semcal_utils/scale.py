@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -152,20 +153,45 @@ def _under_datasets(
     if not progress:
         datasets.disable_progress_bars()
     try:
-        done = items.map(
-            _KeepIds(work),
-            batched=True,
-            batch_size=batch_size,
-            remove_columns=items.column_names,
-            num_proc=workers if workers > 1 else None,
-            keep_in_memory=True,
-            load_from_cache_file=False,
-            desc="batches",
-        )
+        with _fresh_workers(workers):
+            done = items.map(
+                _KeepIds(work),
+                batched=True,
+                batch_size=batch_size,
+                remove_columns=items.column_names,
+                num_proc=workers if workers > 1 else None,
+                keep_in_memory=True,
+                load_from_cache_file=False,
+                desc="batches",
+            )
     finally:
         if shown:
             datasets.enable_progress_bars()
     return pd.DataFrame(done.to_dict())
+
+
+@contextmanager
+def _fresh_workers(workers: int) -> Iterator[None]:
+    """Let `datasets` start its workers as fresh processes that share out the cores.
+
+    It would fork them. A process forked after torch has used several threads inherits their locks
+    without the threads, and may wait for ever.
+    """
+    if workers == 1:
+        yield
+        return
+    import multiprocess  # type: ignore[import-untyped]  # what datasets starts its workers with
+
+    method = multiprocess.get_start_method(allow_none=True)
+    threads = os.environ.get("OMP_NUM_THREADS")
+    multiprocess.set_start_method("spawn", force=True)
+    os.environ["OMP_NUM_THREADS"] = threads or str(max(1, (os.cpu_count() or 1) // workers))
+    try:
+        yield
+    finally:
+        multiprocess.set_start_method(method, force=True)
+        if threads is None:
+            del os.environ["OMP_NUM_THREADS"]
 
 
 def _under_ray(

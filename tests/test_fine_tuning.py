@@ -144,7 +144,10 @@ def test_bfloat16_and_float32_runs_follow_each_other_in_one_process(tmp_path):
     exact = tuned(tmp_path / "exact", epochs=1, precision="float32")
     assert next(rough.model.parameters()).dtype == torch.float32
     reloaded, _ = load_language_model(tmp_path / "rough")
-    assert mean_loss(rough.model, CAPTIONS) == mean_loss(reloaded, CAPTIONS)
+    # Weights lie elsewhere in memory, which moves the last digits of a product.
+    assert mean_loss(rough.model, CAPTIONS) == pytest.approx(
+        mean_loss(reloaded, CAPTIONS), abs=1e-6
+    )
     assert losses(rough.history, "held_out") != losses(exact.history, "held_out")
     assert losses(rough.history, "held_out") == pytest.approx(
         losses(exact.history, "held_out"), rel=0.02

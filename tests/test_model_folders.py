@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_language_models import (
     CAPTIONS,
     TOKENIZER,
     tiny_model,
+    tiny_tokenizer,
     tuned,
 )
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from semcal_utils.language_models import (
     load_language_model,
@@ -103,3 +106,19 @@ def test_a_name_the_hub_cannot_take_is_refused(tmp_path):
     tuned(tmp_path / "model", epochs=1)
     with pytest.raises(ValueError, match="no name for a model"):
         publish_language_model(tmp_path / "model", "a//b", title="t", description="d", token="x")
+
+
+def test_the_published_activation_is_fused_on_loading_and_kept_in_the_folder(tmp_path):
+    tokenizer = tiny_tokenizer()
+    torch.manual_seed(0)
+    size = {"vocab_size": len(tokenizer), "n_embd": 16, "n_layer": 1, "n_head": 2}
+    published = GPT2LMHeadModel(GPT2Config(**size, activation_function="gelu_new")).eval()
+    save_language_model(published, tokenizer, tmp_path / "published")
+    loaded, _ = load_language_model(tmp_path / "published")
+    assert any(isinstance(module, torch.nn.GELU) for module in loaded.modules())
+    ids = torch.arange(20)[None]
+    with torch.no_grad():
+        assert torch.allclose(loaded(ids).logits, published(ids).logits, atol=1e-5)
+    save_language_model(loaded, tokenizer, tmp_path / "again")
+    config = json.loads((tmp_path / "again" / "config.json").read_text())
+    assert config["activation_function"] == "gelu_new"

@@ -12,10 +12,6 @@ from semcal_utils.language_models import save_language_model
 from semcal_utils.scale import CaptionBatches, ScoreBatches, run_batches
 from semcal_utils.scoring import score_pair
 
-# Worker processes that are forked after torch has used several threads may wait for ever: these run
-# in a process of their own.
-pytestmark = pytest.mark.long
-
 
 def texts(count: int = 30) -> Dataset:
     words = [f"{CAPTIONS[i % len(CAPTIONS)]} {i}" for i in range(count)]
@@ -59,6 +55,7 @@ def assert_same_scores(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_scoring_under_datasets_equals_scoring_at_once(folders, expected, workers):
+    """`expected` was scored in this process: forked workers would inherit torch's locks from it."""
     found = run_batches(
         texts(), ScoreBatches(folders), workers=workers, batch_size=8, progress=False
     )

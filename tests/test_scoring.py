@@ -148,10 +148,10 @@ def test_packing_does_not_leak(model, tokenizer):
 
 
 def test_duplicates_run_once(model, tokenizer):
+    quiet_scores(model, tokenizer, ["dogs"])
     seen = []
-    hook = model.register_forward_hook(
-        lambda module, args, kwargs, output: seen.append(len(kwargs["input_ids"])),
-        with_kwargs=True,
+    hook = model.get_input_embeddings().register_forward_hook(
+        lambda module, args, output: seen.append(len(args[0]))
     )
     try:
         found = quiet_scores(model, tokenizer, ["two dogs"] * 50 + ["a fire"])

@@ -47,6 +47,7 @@ __all__ = [
     "sample_texts",
     "save_language_model",
     "small_language_model",
+    "start_token_id",
     "train_tokenizer",
 ]
 

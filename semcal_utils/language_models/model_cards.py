@@ -12,6 +12,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalToken
 from semcal_utils.language_models.model_folders import LAST_WRITTEN, TRAINING_RECORD
 
 CARD = "README.md"
+# The hub's own client has changed before; its failures are told by the module that raises them.
+REFUSALS = (HfHubHTTPError, LocalTokenNotFoundError, OSError)
 
 
 def write_model_card(folder: str | Path, *, title: str, description: str) -> Path:
@@ -76,7 +78,9 @@ def publish_language_model(
         )
     except HFValidationError as error:
         raise ValueError(f"{repo_id!r} is no name for a model on the hub: {error}") from error
-    except (HfHubHTTPError, LocalTokenNotFoundError, OSError) as error:
+    except Exception as error:
+        if not (isinstance(error, REFUSALS) or type(error).__module__.startswith("httpx")):
+            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise ConnectionError(
             f"Could not publish {folder} as {repo_id}: {reason}. The folder is intact; log in "

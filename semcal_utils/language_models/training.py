@@ -21,12 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 from transformers import Trainer, TrainerCallback, TrainerControl
 
-from semcal_utils.scoring.batches import (
-    Precision,
-    batches_by_length,
-    evaluating,
-    target_log_probs,
-)
+from semcal_utils.scoring.batches import batches_by_length, evaluating, target_log_probs
+from semcal_utils.scoring.heads import Precision, vocabulary_head
 from semcal_utils.scoring.token_batches import IGNORED, TokenWindow, lay_out
 
 POOL_OF_BATCHES = 16  # batches whose texts are sorted by length together
@@ -195,8 +191,9 @@ class CaptionTrainer(Trainer):
         precision: Precision = "bfloat16" if self.args.bf16 else "float32"
         total, count = 0.0, 0
         with evaluating(self.model), torch.inference_mode():
+            head = vocabulary_head(self.model, precision)
             for batch in self.held_out_batches:
-                log_probs = target_log_probs(self.model, batch, precision=precision)
+                log_probs = target_log_probs(self.model, batch, head, precision=precision)
                 total -= float(log_probs.double().sum())
                 count += len(log_probs)
         metrics = {"eval_loss": total / count}

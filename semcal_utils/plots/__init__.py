@@ -44,6 +44,7 @@ from semcal_utils.plots.results import (
     plot_metric_by_severity,
     plot_reduction_bars,
 )
+from semcal_utils.plots.starts import STARTS, plot_starts
 from semcal_utils.plots.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
 from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
 from semcal_utils.plots.training import (
@@ -56,6 +57,7 @@ from semcal_utils.plots.words import plot_token_contributions, plot_token_log_pr
 
 __all__ = [
     "COLOURS",
+    "STARTS",
     "Card",
     "Frame",
     "draw_coin_filter",
@@ -96,6 +98,7 @@ __all__ = [
     "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
+    "plot_starts",
     "plot_stream_words",
     "plot_token_contributions",
     "plot_token_log_probs",

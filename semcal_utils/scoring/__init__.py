@@ -2,8 +2,9 @@
 
 Every text is scored as `[start] + tokens + [end]` with the start token as context only, so the sum
 over a text's tokens is the logarithm of a probability over token sequences. Texts are encoded
-once for all models, duplicates are scored once, texts of similar length share a batch, and the
-vocabulary head runs only where a token is predicted.
+once for all models; duplicates, and where it saves a quarter of the tokens shared beginnings, are
+scored once; texts of similar length share a batch, and the vocabulary head runs only where a token
+is predicted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from semcal_utils.scoring.batches import Precision, window_log_probs
+from semcal_utils.scoring.batches import window_log_probs
+from semcal_utils.scoring.heads import Precision
+from semcal_utils.scoring.prefixes import prefix_tree
 from semcal_utils.scoring.token_batches import (
     context_length,
     cut_windows,
@@ -28,7 +31,7 @@ from semcal_utils.scoring.token_batches import (
 Mode = Literal["exact", "paper"]
 
 TOKEN_BUDGET_SMALL = 2048
-TOKEN_BUDGET_LARGE = 512
+TOKEN_BUDGET_LARGE = 1024
 LARGE_MODEL = 20_000_000  # parameters
 
 
@@ -77,7 +80,7 @@ def score_texts(
         texts: (n,) texts. An empty one scores its end token alone.
         mode: `exact`: start token as context, end token scored. `paper`: the published script's
             rule, neither start nor end token, so that the first token is not scored.
-        token_budget: Most tokens per batch, filling included; by default 512 for models past
+        token_budget: Most tokens per batch, filling included; by default 1024 for models past
             20 million parameters and 2048 for smaller ones.
         row_length: Pack several texts into rows of this many tokens instead of one text per row.
             For attention models only: recurrent ones would carry state from text to text.
@@ -174,6 +177,8 @@ def score_models(
     place = [distinct.setdefault(tuple(ids), len(distinct)) for ids in sequences]
     context = min(context_length(model) for model in models.values())
     windows = cut_windows(distinct, context, overlap=options.get("overlap"))
+    whole = all(len(ids) <= context + 1 for ids in distinct) and not options.get("row_length")
+    tree = prefix_tree(list(distinct), pad_id=pad_token_id(tokenizer)) if whole else None
     used = sorted({token for ids in distinct for token in ids})
     spelling = dict(zip(used, tokenizer.convert_ids_to_tokens(used), strict=True))
     columns: dict[str, list[Any]] = {
@@ -194,6 +199,7 @@ def score_models(
                 pad_id=pad_token_id(tokenizer),
                 row_length=options.get("row_length"),
                 precision=options.get("precision", "float32"),
+                tree=tree,
                 bar=bar,
             )
             columns[f"log_prob_{name}"] = [log_probs[i].tolist() for i in place]

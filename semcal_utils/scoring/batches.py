@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from semcal_utils.library_notices import quiet_transformers
+from semcal_utils.scoring.heads import Precision, VocabularyHead, vocabulary_head
+from semcal_utils.scoring.prefixes import PrefixTree, reads_trees, tree_log_probs
 from semcal_utils.scoring.token_batches import IGNORED, TokenBatch, TokenWindow, lay_out
-
-Precision = Literal["float32", "bfloat16"]
 
 HEAD_CHUNK = 128  # positions whose logits are normalised at once, so that they stay in cache
 
@@ -61,38 +61,52 @@ def batches_by_length(
 
 
 def target_log_probs(
-    model: Any, batch: TokenBatch, *, precision: Precision = "float32"
+    model: Any,
+    batch: TokenBatch,
+    head: VocabularyHead | None,
+    *,
+    precision: Precision = "float32",
 ) -> torch.Tensor:
     """Return the log-probability of every predicted token of a batch, read row by row, in nats.
 
     Args:
         model: A causal language model in evaluation mode.
         batch: Rows of token ids.
+        head: `vocabulary_head(model, precision)`.
         precision: Precision of the network; logarithms are float32 or better.
 
     Returns:
         (tokens,) log-probabilities on the CPU.
     """
-    device = model.device
-    targets = batch.targets.to(device)
+    targets = batch.targets.to(model.device)
     predicting = targets != IGNORED
-    positions = None if batch.position_ids is None else batch.position_ids.to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        logits = model(
-            input_ids=batch.input_ids.to(device),
-            position_ids=positions,
-            use_cache=False,
-            logits_to_keep=predicting,
-        ).logits
     predicted = targets[predicting]
+    positions = None if batch.position_ids is None else batch.position_ids.to(model.device)
+    ids = batch.input_ids.to(model.device)
+    with network_precision(model.device, precision):
+        if head is not None:
+            output = model.base_model(input_ids=ids, position_ids=positions, use_cache=False)
+        else:
+            output = model(
+                input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=predicting
+            )
+    if head is not None:
+        with network_precision(model.device, "float32"):
+            return head.log_probs(output.last_hidden_state[predicting], predicted).cpu()
     chunks = [
-        # On a CPU, cross_entropy beats gathering from a log-softmax.
         -nn.functional.cross_entropy(
             piece.to(torch.promote_types(piece.dtype, torch.float32)), target, reduction="none"
         )
-        for piece, target in zip(logits.split(HEAD_CHUNK), predicted.split(HEAD_CHUNK), strict=True)
+        for piece, target in zip(
+            output.logits.split(HEAD_CHUNK), predicted.split(HEAD_CHUNK), strict=True
+        )
     ]
     return torch.cat(chunks).cpu()
+
+
+def network_precision(device: torch.device, precision: Precision) -> torch.autocast:
+    """Return the context in which the network runs in the given precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @torch.inference_mode()
@@ -105,6 +119,7 @@ def window_log_probs(
     pad_id: int,
     row_length: int | None = None,
     precision: Precision = "float32",
+    tree: PrefixTree | None = None,
     bar: tqdm | None = None,
 ) -> list[np.ndarray]:
     """Run windows through a model and put every text's log-probabilities together again.
@@ -117,17 +132,28 @@ def window_log_probs(
         pad_id: Token id of the filling.
         row_length: As in `lay_out`.
         precision: As in `target_log_probs`.
+        tree: The same texts as a tree, for models that can read it.
         bar: Advances by the tokens scored.
 
     Returns:
         (n,) arrays of `length - 1` log-probabilities, in nats; entry j belongs to token j + 1.
     """
     found = [np.full(max(length - 1, 0), np.nan) for length in lengths]
-    # The library warns of filling without a mask; to the right of a text it needs none.
-    with evaluating(model), quiet_transformers():
+    # The library warns of filling without a mask; to the right of a text it needs none. Around all
+    # batches, autocast rounds the weights once instead of once per batch.
+    with evaluating(model), quiet_transformers(), network_precision(model.device, precision):
+        head = vocabulary_head(model, precision)
+        fits = tree is not None and tree.width <= token_budget
+        if tree is not None and fits and head is not None and reads_trees(model):
+            found = tree_log_probs(
+                model, tree, head, token_budget=token_budget, precision=precision
+            )
+            if bar is not None:
+                bar.update(sum(len(log_probs) for log_probs in found))
+            return found
         for members in batches_by_length(windows, token_budget, row_length=row_length):
             batch = lay_out(members, pad_id=pad_id, row_length=row_length)
-            log_probs = target_log_probs(model, batch, precision=precision).double().numpy()
+            log_probs = target_log_probs(model, batch, head, precision=precision).double().numpy()
             begin = 0
             for window in (members[i] for i in dict.fromkeys(batch.order)):
                 first = window.text_offset + window.first_target - 1
