@@ -109,7 +109,7 @@ def api_pages(package: Path) -> dict[str, str]:
     pages = {f"api/{room}.md": room_page(package, room) for room in rooms}
     listed = "\n".join(rooms)
     pages["api/index.md"] = (
-        f"# The package `{name}`\n\nOne room for every step of the walk; a room's `__init__` is its "
+        f"# The package `{name}`\n\nOne room for every step of the walk; its `__init__` is its "
         "door. Each page is made from the docstrings, which JupyterLab shows with Shift+Tab.\n\n"
         f"```{{toctree}}\n:maxdepth: 1\n\n{listed}\n```\n"
     )

@@ -15,8 +15,10 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 STATIC_TWINS = ("image/png", "image/svg+xml", "text/html", "text/markdown")
 
 # What differs from run to run or from machine to machine; lines of a stream with it are dropped.
+# Every count is bounded: a pattern without bounds takes minutes on one line of a megabyte.
 VOLATILE_LINE = re.compile(
-    r"\d[\d.,]*\s*\w*\s*(?:per|/) ?(?:s|second|minute)\b|\d+%\|.*\||\bit/s\b|\btook \d|\[\d+:\d+<"
+    r"\d\s{0,3}[a-z]{0,20}\s{0,3}(?:per |/ ?)(?:s|second|minute)\b"
+    r"|\d%\||\bit/s\b|\btook \d|\[\d+:\d+<"
 )
 LOCAL_PATH = re.compile(
     r"(?<![\w./-])(?:/(?:home|root|Users|tmp|work|mnt|var|opt|private)/[\w.@-]+|[A-Za-z]:\\+[\w.@-]+\\)"
