@@ -16,7 +16,7 @@ SCREENS = {
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LOOK = """() => {
-    const article = document.querySelector('.bd-article');
+    const article = document.querySelector('.bd-article') || document.body;
     const now = image => !image.loading.includes('lazy') && !(image.complete && image.naturalWidth);
     return {
         over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
