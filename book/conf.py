@@ -12,6 +12,7 @@ extensions = [
 ]
 html_theme = "sphinx_book_theme"
 html_title = "Semantic calibration"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
 html_math_renderer = "mathml"

@@ -116,7 +116,8 @@ def test_a_page_that_sphinx_complains_about_stops_the_build(tmp_path):
     (root / "book").mkdir()
     shutil.copy(PROJECT / "book" / "conf.py", root / "book")
     (root / "book" / "_static").mkdir()
-    (root / "book" / "_static" / "book.css").touch()
+    for name in ("book.css", "favicon.svg"):
+        (root / "book" / "_static" / name).touch()
     (root / "book" / "index.md").write_text("# Book\n\n[nowhere](nothing.md)\n")
     package = root / "empty_package"
     package.mkdir()
