@@ -103,6 +103,16 @@ def test_parameters_that_the_run_set_otherwise_are_named_to_the_reader(project):
     assert "which sets ITEMS = 8." in "".join(note["text"])
 
 
+def test_a_cell_that_shows_times_is_published_without_them(tmp_path):
+    source, executed = a_source(), with_output("cell-05", shown(html=["<b>0.173 s</b>"]))
+    for notebook in (source, executed):
+        cell_of(notebook, "cell-05")["metadata"]["tags"] = ["volatile"]
+    project = write_project(tmp_path, source, executed)
+    publish(project)
+    (note,) = outputs_of(project, "cell-05")
+    assert "differs from run to run" in note["text"][0]
+
+
 def test_random_ids_of_tables_become_steady(project):
     publish(project)
     (table,) = outputs_of(project, "cell-05")

@@ -8,10 +8,12 @@ from typing import Any
 
 from semcal_utils.publishing.pictures import shrink_png, spoken
 from semcal_utils.publishing.problems import PublishingError
-from semcal_utils.publishing.sources import Cell, as_lines, as_text, has_error
+from semcal_utils.publishing.sources import Cell, as_lines, as_text, has_error, tags_of
 
 Output = dict[str, Any]
 WIDGET = "application/vnd.jupyter.widget-view+json"
+VOLATILE = "volatile"  # the tag of a cell that shows times
+VOLATILE_NOTE = "What this cell shows differs from run to run: run the notebook to see yours.\n"
 STATIC_TWINS = ("image/png", "image/svg+xml", "text/html", "text/markdown")
 
 # What differs from run to run or from machine to machine; lines of a stream with it are dropped.
@@ -32,6 +34,7 @@ def publishable(cell: Cell, notebook: str, *, order: int, fallback_alt: str) -> 
 
     Progress bars and widget views go (a panel that runs headless shows its static twin), pictures
     shrink and get their "Read the figure" sentence as alternative text, random ids become steady.
+    A cell tagged `volatile`, which shows times, is published without what it showed.
 
     Args:
         cell: An executed code cell.
@@ -50,6 +53,8 @@ def publishable(cell: Cell, notebook: str, *, order: int, fallback_alt: str) -> 
             f"it ended with {error['ename']}: {error['evalue']}",
             "mend the cell and run the notebook again",
         )
+    if cell["outputs"] and VOLATILE in tags_of(cell):
+        return [{"name": "stdout", "output_type": "stream", "text": [VOLATILE_NOTE]}]
     calm = (steady(output, cell["id"], order) for output in cell["outputs"] if is_kept(output))
     kept = merge_streams([output for output in calm if output is not None])
     describe_pictures(kept, fallback_alt)
