@@ -35,6 +35,8 @@ language = "en"
 # Notebooks come with their outputs; nothing runs, and no script of another host is named.
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
+nb_code_prompt_show = "Show the solution"
+nb_code_prompt_hide = "Hide the solution"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3

@@ -183,7 +183,9 @@ def test_every_room_of_the_package_has_a_page():
 def test_docstrings_are_read_as_they_are_written():
     assert without_substitutions("M = |G|/|R|, `a|b`") == r"M = \|G\|/\|R\|, `a|b`"
     lines = ["A profile is YAML:", "", "    key: value"]
-    assert with_literal_blocks(lines)[0] == "A profile is YAML::"
+    assert with_literal_blocks(lines) == ["A profile is YAML:", "", "::", "", "    key: value"]
+    listed = ["- an item", "", "  goes on"]
+    assert with_literal_blocks(listed) == listed
     assert with_literal_blocks(["Args:", "    x: one"]) == ["Args:", "    x: one"]
 
 

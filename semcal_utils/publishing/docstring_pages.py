@@ -32,11 +32,16 @@ def without_substitutions(line: str) -> str:
 
 
 def with_literal_blocks(lines: list[str]) -> list[str]:
-    """Return lines in which a colon before an indented block opens a literal block."""
-    made = list(lines)
-    for place, line in enumerate(lines[:-2]):
-        after = lines[place + 2]
-        indented = len(after) - len(after.lstrip()) > len(line) - len(line.lstrip())
-        if re.search(r"[^:]:$", line) and not lines[place + 1].strip() and after and indented:
-            made[place] = line + ":"
+    """Return lines in which an indented block after a paragraph is shown as it is written.
+
+    Lists, fields and directives keep their own indented parts.
+    """
+    made: list[str] = []
+    for place, line in enumerate(lines):
+        made.append(line)
+        after = lines[place + 2] if place + 2 < len(lines) else ""
+        deeper = len(after) - len(after.lstrip()) > len(line) - len(line.lstrip())
+        plain = re.match(r"\s*[^\s:.*+\-\d]", line) and not line.endswith("::")
+        if plain and deeper and not lines[place + 1].strip():
+            made += ["", line[: len(line) - len(line.lstrip())] + "::"]
     return made
