@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from semcal_utils.publishing.mathml import as_mathml
 from semcal_utils.publishing.sources import find_notebooks, read_notebook, source_of
 
 PROJECT = Path(__file__).parents[1]
-in_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the PATH")
+no_browser = CHROMIUM is None or find_spec("playwright") is None
+in_browser = pytest.mark.skipif(no_browser, reason="needs playwright, and chromium on the PATH")
 
 
 def tiny_book_project(root):
