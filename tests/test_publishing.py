@@ -97,6 +97,15 @@ def test_a_figure_is_described_by_its_reading_or_else_by_its_section(tmp_path):
     assert figure["metadata"]["image/png"]["alt"] == "A figure to: 1. What flows by?"
 
 
+def test_a_moving_picture_is_described_too(tmp_path):
+    moving = shown(png=picture())
+    moving["data"] = {"image/gif": "R0lGODlhAQABAAAAACw="}
+    project = write_project(tmp_path, executed=with_output("cell-04", moving))
+    publish(project)
+    (output,) = outputs_of(project, "cell-04")
+    assert output["metadata"] == {"image/gif": {"alt": "A figure to: 1. What flows by?"}}
+
+
 def test_parameters_that_the_run_set_otherwise_are_named_to_the_reader(project):
     publish(project)
     (note,) = outputs_of(project, "cell-02")

@@ -35,9 +35,9 @@ def page_of(notebook: Notebook, run_time: str) -> Notebook:
 def pictures_of(cell: dict) -> list[str]:
     """Return the alternative texts of a cell's pictures."""
     return [
-        output["metadata"]["image/png"]["alt"]
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
+        next(iter(about.values()))["alt"]
+        for about in (output.get("metadata") for output in cell.get("outputs", []))
+        if about and "alt" in next(iter(about.values()))
     ]
 
 

@@ -120,14 +120,16 @@ def merge_streams(outputs: list[Output]) -> list[Output]:
 def describe_pictures(outputs: list[Output], fallback: str) -> None:
     """Give every picture alternative text: the reading that follows it, else the fallback."""
     for place, output in enumerate(outputs):
-        if "image/png" not in output.get("data", {}):
+        kinds = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+        if not kinds:
             continue
         readings = [
             spoken(as_text(later["data"]["text/markdown"]))
             for later in outputs[place + 1 :]
             if "text/markdown" in later.get("data", {})
         ]
-        output["metadata"]["image/png"] = {"alt": readings[0] if readings else fallback}
+        for kind in kinds:
+            output["metadata"][kind] = {"alt": readings[0] if readings else fallback}
 
 
 def refuse_local_paths(output: Output, notebook: str, cell_id: str) -> None:
