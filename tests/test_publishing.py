@@ -6,9 +6,11 @@ import base64
 import io
 import json
 import random
+import re
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 from tiny_projects import (
     NAME,
     a_source,
@@ -24,7 +26,7 @@ from tiny_projects import (
 from semcal_utils.publishing import PublishingError, publish, state_of
 from semcal_utils.publishing.__main__ import main
 from semcal_utils.publishing.outputs import LOCAL_PATH
-from semcal_utils.publishing.pictures import shrink_png, spoken
+from semcal_utils.publishing.pictures import LARGEST_GIF, shrink_gifs, shrink_png, spoken
 from semcal_utils.publishing.published import LARGEST
 
 
@@ -276,6 +278,24 @@ def test_a_large_picture_is_reduced_but_looks_the_same():
     assert opened(light).size == (600, 400)
     assert len(light) <= len(heavy)
     assert shrink_png(heavy) == light
+
+
+def test_a_heavy_animation_keeps_its_duration_and_its_last_frame():
+    frames = [Image.effect_noise((400, 300), 20 + n).convert("RGB") for n in range(12)]
+    frames[-1] = Image.new("RGB", (400, 300), "#0072B2")
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=100, loop=0)
+    heavy = base64.b64encode(buffer.getvalue()).decode()
+    assert len(buffer.getvalue()) > LARGEST_GIF
+    html = shrink_gifs(f'<img alt="moving" src="data:image/gif;base64,{heavy}">')
+    light = re.search('base64,([^"]+)', html)[1]
+    assert len(base64.b64decode(light)) <= LARGEST_GIF
+    found = opened(light)
+    times = [frame.info["duration"] for frame in ImageSequence.Iterator(found)]
+    assert sum(times) == 1200
+    last = [frame.convert("RGB") for frame in ImageSequence.Iterator(found)][-1]
+    assert np.abs(np.array(last)[5, 5].astype(int) - [0x00, 0x72, 0xB2]).max() < 40
+    assert shrink_gifs(html) == html
 
 
 def test_a_reading_is_spoken_without_marks():

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from semcal_utils.publishing.pictures import shrink_png, spoken
+from semcal_utils.publishing.pictures import shrink_gif, shrink_gifs, shrink_png, spoken
 from semcal_utils.publishing.problems import PublishingError
 from semcal_utils.publishing.sources import Cell, as_lines, as_text, has_error, tags_of
 
@@ -83,9 +83,10 @@ def steady(output: Output, cell_id: str, order: int) -> Output | None:
     for kind, value in output["data"].items():
         if kind == WIDGET:
             continue
-        data[kind] = shrink_png(as_text(value)) if kind == "image/png" else value
+        shrink = {"image/png": shrink_png, "image/gif": shrink_gif}.get(kind)
+        data[kind] = shrink(as_text(value)) if shrink else value
         if kind.startswith("text/"):
-            data[kind] = as_lines(steady_text(as_text(value), cell_id))
+            data[kind] = as_lines(shrink_gifs(steady_text(as_text(value), cell_id)))
     found: Output = {"data": data, "metadata": {}, "output_type": output["output_type"]}
     if output["output_type"] == "execute_result":
         found["execution_count"] = order
