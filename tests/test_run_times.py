@@ -1,0 +1,101 @@
+"""What the last run cost is told to readers as it was measured."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from semcal_utils.publishing import PublishingError
+from semcal_utils.publishing.run_times import (
+    ROW,
+    fill_readme,
+    minutes,
+    seconds_by_notebook,
+    sentence,
+    statement,
+)
+from semcal_utils.publishing.sources import read_notebook, source_of
+
+PROJECT = Path(__file__).parents[1]
+
+
+def test_minutes_are_rounded_up():
+    assert [minutes(s) for s in (0.2, 59.9, 60, 61, 268.4)] == ["<1", "<1", "1", "2", "5"]
+
+
+def test_a_statement_lists_datasets_in_order():
+    assert statement({"library_docs": 230.3, "city_sounds": 40.8, "city_pictures": 49.1}) == (
+        "<1 / <1 / 4"
+    )
+    assert statement({"all": 4.3}) == "<1"
+    assert sentence({"all": 4.3}) == "The last whole run took 4 s."
+    assert "12 s for `city_pictures`, 18 s for `library_docs`" in sentence(
+        {"library_docs": 18.0, "city_pictures": 12.1}
+    )
+
+
+@pytest.fixture
+def project(tmp_path):
+    shutil.copy(PROJECT / "README.md", tmp_path)
+    (tmp_path / "figures" / "all").mkdir(parents=True)
+    shutil.copy(PROJECT / "figures" / "all" / "cost_of_the_run.json", tmp_path / "figures" / "all")
+    return tmp_path
+
+
+def test_the_readme_is_filled_once_and_only_in_its_minutes(project):
+    before = (project / "README.md").read_text().splitlines()
+    fill_readme(project)
+    after = (project / "README.md").read_text().splitlines()
+    assert not fill_readme(project)
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    for old, new in changed:
+        assert old.split("|")[:3] == new.split("|")[:3]
+        assert old.split("|")[4:] == new.split("|")[4:]
+    for name, times in seconds_by_notebook(project).items():
+        row = next(line for line in after if line.startswith(f"| [`{name}`]"))
+        assert f"| {statement(times)} |" in row
+
+
+def test_a_notebook_without_a_row_and_a_run_without_times_are_refused(project):
+    cost = project / "figures" / "all" / "cost_of_the_run.json"
+    known = json.loads(cost.read_text())
+    known["seconds_by_notebook"]["08_more"] = {"all": 1.0}
+    cost.write_text(json.dumps(known))
+    with pytest.raises(PublishingError, match="08_more: README's table of notebooks has no row"):
+        fill_readme(project)
+    cost.unlink()
+    with pytest.raises(PublishingError, match="no whole run has left its times; run `python"):
+        fill_readme(project)
+
+
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+MEASURED = seconds_by_notebook(PROJECT)
+
+
+def numbers_in(text):
+    """Minutes as a text states them: `under 1` and `<1` count as one."""
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_minutes_in_the_readme_are_those_of_the_last_run(name):
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    stated = next(row["minutes"] for row in ROW.finditer(text) if row["name"] == name)
+    for told, real in zip(numbers_in(stated), numbers_in(statement(MEASURED[name])), strict=True):
+        assert abs(told - real) <= max(1, real / 3), "run `python -m semcal_utils.publishing times`"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_minutes_in_a_notebooks_header_are_of_the_right_size(path):
+    if path.stem not in MEASURED:
+        pytest.skip("not in the last whole run")
+    header = source_of(read_notebook(path)["cells"][0])
+    row = re.search(r"^\|---.*\n\| ([^|]*) \|", header, flags=re.M)
+    slowest = max(MEASURED[path.stem].values()) / 60
+    told = max(numbers_in(row[1]))
+    assert slowest <= 3 * told, f"it says {told:g} minutes, but took {slowest:.1f}"
+    assert told <= max(3 * slowest, 1)
