@@ -1,8 +1,20 @@
 """The command `python -m semcal_utils.regenerate`."""
 
 import sys
+import traceback
 
 from semcal_utils.regenerate import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        print(
+            f"semcal_utils.regenerate: this is a mistake of the workbook, not yours "
+            f"({type(error).__name__}: {reason}). What was finished is kept. Please report what "
+            "follows.",
+            file=sys.stderr,
+        )
+        traceback.print_exc()
+        sys.exit(1)
