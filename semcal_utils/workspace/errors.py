@@ -83,9 +83,9 @@ def storing(place: Path, *, but: tuple[type[Exception], ...] = ()) -> Iterator[N
     """
     try:
         yield
-    except (StorageFailed, *but):
-        raise
     except Exception as error:
+        if isinstance(error, (StorageFailed, *but)):
+            raise
         number = storage_error(error, place)
         if number is None:
             raise

@@ -187,9 +187,8 @@ class Run:
         Raises:
             DamagedArtefact: It is not what was written; the message says how to have it made again.
         """
-        path = self.path(name)
         try:
-            return seals.check_folder(path) if path.is_dir() else seals.check_table(path)
+            return self._compare(name)
         except seals.Unsealed as error:
             raise self._not_sealed(name) from error
         except DamagedArtefact as error:
@@ -197,29 +196,39 @@ class Run:
 
     def provenance(self, name: str) -> dict[str, Any] | None:
         """Return the parameters and versions an artefact was made with, or None without one."""
+        try:
+            return self._made_from(name)
+        except DamagedArtefact as error:
+            raise DamagedArtefact(f"{error}; {self._remedy()}") from error
+
+    def _made_from(self, name: str) -> dict[str, Any] | None:
         path = self.path(name)
         try:
             return seals.stamp_of_folder(path) if path.is_dir() else seals.stamp_of_table(path)
         except FileNotFoundError:
             return None
-        except DamagedArtefact as error:
-            raise DamagedArtefact(f"{error}; {self._remedy()}") from error
 
     def _is_current(self, name: str, stamp: dict[str, Any]) -> bool:
         # A forced run makes everything once: what carries its mark is its own work.
         forced = stamps.force_mark()
         try:
-            found = self.provenance(name)
+            found = self._made_from(name)
             if found is None or {key: found.get(key) for key in stamp} != stamp:
                 return False
             if forced and found.get("forced") != forced["forced"]:
                 return False
-            self.check(name)
-        except DamagedArtefact:
+            self._compare(name)
+        except seals.Unsealed:  # an older version of the workbook wrote it
+            return False
+        except DamagedArtefact as error:
             if forced:
                 return False
-            raise
+            raise DamagedArtefact(f"{error}; {self._remedy()}") from error
         return True
+
+    def _compare(self, name: str) -> str:
+        path = self.path(name)
+        return seals.check_folder(path) if path.is_dir() else seals.check_table(path)
 
     def _state_why(self, name: str, stamp: dict[str, Any]) -> None:
         try:

@@ -92,8 +92,9 @@ def _footer_of(path: Path) -> pq.FileMetaData:
         return pq.read_metadata(path)
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+    except Exception as error:
+        # A damaged footer fails in as many ways as it has fields: ArrowInvalid, UnicodeDecodeError…
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DamagedArtefact(f"{path} cannot be read as Parquet ({reason})") from error
 
 
