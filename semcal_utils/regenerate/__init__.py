@@ -84,7 +84,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--from", dest="start", metavar="03", help="this notebook and those after it")
     add(
         "--jobs",
-        type=int,
+        type=at_least_one,
         default=min(2, os.cpu_count() or 1),
         help="datasets at once (default: %(default)s; each takes about 1.3 GB and one core)",
     )
@@ -93,6 +93,13 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--check", action="store_true", help="look for damaged artefacts, and run nothing")
     add("--repair", action="store_true", help="discard damaged artefacts and make them again")
     return parser.parse_args(arguments)
+
+
+def at_least_one(text: str) -> int:
+    """Read a number of datasets, or say that it must be one at least."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from semcal_utils.workspace.places import (
     METRICS,
     PUBLISHED_PROFILE,
     ROOT_VARIABLE,
+    is_folder_name,
     maker_of,
     project_root,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "digest",
     "discard",
     "held",
+    "is_folder_name",
     "library_versions",
     "maker_of",
     "new_force_token",

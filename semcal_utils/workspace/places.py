@@ -38,6 +38,17 @@ def project_root() -> Path:
     return Path(__file__).resolve().parents[2]
 
 
+def is_folder_name(name: str) -> bool:
+    """Tell whether a name stays where it is put: no path, not hidden, and text a disk can hold."""
+    if not name or name.startswith(".") or "\0" in name or "\\" in name:
+        return False
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return Path(name).name == name
+
+
 def maker_of(name: str, *, default: str | None = None) -> str:
     """Return the notebook that makes an artefact.
 

@@ -16,7 +16,13 @@ import pyarrow.parquet as pq
 from semcal_utils.workspace import locks, seals, stamps
 from semcal_utils.workspace.errors import DamagedArtefact, MissingArtefact, storing
 from semcal_utils.workspace.files import check_item_ids, digest, plain, write_atomically, write_json
-from semcal_utils.workspace.places import METRICS, PUBLISHED_PROFILE, maker_of, project_root
+from semcal_utils.workspace.places import (
+    METRICS,
+    PUBLISHED_PROFILE,
+    is_folder_name,
+    maker_of,
+    project_root,
+)
 
 
 @dataclass(frozen=True)
@@ -269,7 +275,7 @@ def open_run(profile: str, dataset: str, *, root: Path | None = None) -> Run:
     inside the run folder, so that an experiment never overwrites a published figure.
     """
     for kind, name in (("profile", profile), ("dataset", dataset)):
-        if not name or Path(name).name != name or name.startswith("."):
+        if not is_folder_name(name):
             raise ValueError(f"The {kind} name {name!r} must be a plain folder name.")
     root = root or project_root()
     folder = root / "data" / "runs" / profile / dataset
