@@ -142,3 +142,14 @@ def test_the_lock_pins_every_package_to_one_version():
     assert len(pinned) > 100
     for line in pinned:
         assert re.match(r"^[A-Za-z0-9._-]+(\[[\w,-]+\])?==[\w.!+-]+", line), line
+
+
+def test_the_hashed_lock_holds_the_versions_of_the_lock():
+    plain, hashed = (
+        (PROJECT / name).read_text(encoding="utf-8").splitlines()
+        for name in ("requirements.lock", "requirements.hashes.lock")
+    )
+    listed = [line.split() for line in hashed if not line.startswith("#")]
+    assert [line[0] for line in listed] == [line for line in plain if not line.startswith("torch=")]
+    for line in listed:
+        assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line[1])
