@@ -1,5 +1,6 @@
 """The command `python -m semcal_utils.regenerate`."""
 
+import os
 import sys
 import traceback
 
@@ -8,6 +9,10 @@ from semcal_utils.regenerate import main
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except BrokenPipeError:
+        # Whoever read our lines, such as `head`, has gone: no reason to say anything.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0]
         print(
