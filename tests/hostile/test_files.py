@@ -168,3 +168,10 @@ def test_no_hostile_file_took_long_or_much_memory():
     assert COUNTS, "run with the tests above"
     assert max(SLOWEST.values()) < 20
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < MOST_MEMORY
+
+
+@pytest.mark.parametrize("rate", [1, 99, 4_294_967_291])
+def test_a_sound_with_a_rate_that_no_recording_has_is_refused_at_once(rate):
+    content = bytearray(sound("WAV", "PCM_16"))
+    content[24:28] = struct.pack("<I", rate)
+    assert not survive("sounds at odd rates", lambda: read_sound(bytes(content)), (UnusableItem,))
