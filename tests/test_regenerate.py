@@ -182,3 +182,109 @@ def test_a_dead_kernel_stops_the_run_and_is_shown(root, capsys):
     said = capsys.readouterr().err
     assert "kernel died" in said
     assert "gone" in said
+
+
+CAPTIONING = """
+import pandas as pd
+from semcal_utils import workspace
+run = workspace.open_run(PROFILE, DATASET)
+run.table("captions.parquet", lambda: pd.DataFrame({"item_id": ["a", "b"]}), items=ITEMS)
+run.save_metrics("divergence", {"severe": 0.25})
+"""
+
+
+def test_what_is_damaged_or_gone_is_found_named_and_made_again(root, capsys):
+    notebook(root, "01_captioning", CAPTIONING)
+    arguments = ["--profile", "trial", "--dataset", "a", "--only", "01"]
+    (root / "notebooks" / "01_first.ipynb").unlink()
+    assert regenerate.main(arguments) == 0
+    assert regenerate.main([*arguments, "--check"]) == 0
+    assert "No artefact is damaged." in capsys.readouterr().out
+    table = root / "data" / "runs" / "trial" / "a" / "captions.parquet"
+    content = bytearray(table.read_bytes())
+    content[12] ^= 1
+    table.write_bytes(content)
+    assert regenerate.main([*arguments, "--check"]) == 1
+    assert "captions.parquet is damaged" in capsys.readouterr().out
+    assert regenerate.main(arguments) == 1
+    said = capsys.readouterr().err.strip()
+    assert "captions.parquet is damaged" in said
+    assert "--repair" in said
+    assert said.count("\n") == 0
+    assert regenerate.main([*arguments, "--repair"]) == 0
+    said = capsys.readouterr().out
+    assert "captions.parquet was damaged and is discarded" in said
+    assert "1 notebooks run" in said
+    table.unlink()
+    assert regenerate.main([*arguments, "--list"]) == 0
+    assert "to run  (captions.parquet is gone)" in capsys.readouterr().out
+
+
+def test_a_notebook_is_run_again_for_a_stated_reason(root, capsys, monkeypatch):
+    from semcal_utils.regenerate import marks
+
+    arguments = ["--profile", "trial", "--dataset", "a", "--only", "01"]
+    assert regenerate.main([*arguments, "--list"]) == 0
+    assert "(not finished before)" in capsys.readouterr().out
+    assert regenerate.main(arguments) == 0
+    step = make_plan("trial", root)[1]
+    profile(root, "trial", "datasets: {a: {ITEMS: 6}}")
+    assert marks.reason_to_run(make_plan("trial", root)[1]) == "its parameters changed"
+    for part, reason in (
+        ({"package_digest": lambda cells: "other"}, "the package changed"),
+        ({"inputs_of": lambda step: {"00": "other"}}, "an earlier notebook ran again"),
+    ):
+        with monkeypatch.context() as patched:
+            for name, value in part.items():
+                patched.setattr(marks, name, value)
+            assert marks.reason_to_run(step) == reason
+    newer = {**marks.workspace.library_versions(), "torch": "9.9"}
+    monkeypatch.setattr(marks.workspace, "library_versions", lambda: newer)
+    assert marks.reason_to_run(step).endswith("and is 9.9")
+    marks.mark(step).write_text('{"half')
+    assert marks.reason_to_run(step) == "not finished before"
+
+
+def test_a_file_that_changes_during_a_run_is_seen_after_it(root, capsys):
+    changing = (
+        "import nbformat, os, pathlib\n"
+        "path = pathlib.Path('01_first.ipynb')\n"
+        "path.write_text(path.read_text().replace('lake', 'river'))  # lake"
+    )
+    notebook(root, "01_first", changing)
+    arguments = ["--profile", "trial", "--dataset", "a", "--only", "01"]
+    assert regenerate.main(arguments) == 0
+    assert regenerate.main([*arguments, "--list"]) == 0
+    assert "(the notebook changed)" in capsys.readouterr().out
+
+
+def test_a_notebook_depends_on_the_files_it_leads_to_and_no_others():
+    from semcal_utils.regenerate.sources import PACKAGE, files_behind
+
+    def behind(*cells):
+        return {path.relative_to(PACKAGE).as_posix() for path in files_behind(cells)}
+
+    files = behind("from semcal_utils import divergence\nprint(divergence)")
+    assert {"__init__.py", "divergence/__init__.py", "divergence/frequencies.py"} <= files
+    assert "regenerate/runner.py" in files
+    assert not any(name.startswith(("media/", "rejection/", "scoring/")) for name in files)
+    # A module that is imported by its name as a string, and inside of a function.
+    files = behind("import semcal_utils.media as media")
+    assert {"media/pictures.py", "media/scenery.py", "media/label_maps/coco.json"} <= files - {""}
+    every = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    assert behind("%matplotlib inline") >= every
+
+
+def test_all_that_a_cell_really_imports_is_among_the_files_behind_it():
+    import subprocess
+    import sys
+
+    from semcal_utils.regenerate.sources import files_behind
+
+    cell = "from semcal_utils import acceptance, divergence, rejection, splits, workspace"
+    code = (
+        f"{cell}\nimport sys\n"
+        "print(*[m.__file__ for n, m in sys.modules.items() if n.startswith('semcal_utils')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(ran.stdout.split()) <= {str(path) for path in files_behind([cell])}

@@ -94,7 +94,8 @@ def read_rows(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"{path} is not in UTF-8 (byte {error.start}); save it in that encoding."
         ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # Damaged Parquet fails in as many ways as its footer has fields: KeyError, ArrowInvalid…
         reason = (str(error).splitlines() or ["damaged"])[0].rstrip(".")
         raise ValueError(f"{path} cannot be read: {reason}.") from error
     # Columns stay of type object: a label that is half a character pair has to be named first.

@@ -24,6 +24,9 @@ LARGEST_SIDE = 1024
 MOST_SECONDS = 600.0
 """A longer recording is refused before it is decoded."""
 
+RATES = (100, 400_000)
+"""Hz; a rate outside is damage, and converting from it would take gigabytes for the filter."""
+
 
 class UnusableItem(ValueError):
     """An item that cannot be captioned; its message is the reason kept in the table."""
@@ -181,6 +184,12 @@ def _samples(sound: Any) -> tuple[NDArray[np.float64], int]:
 
     try:
         with soundfile.SoundFile(_source(sound)) as opened:
+            low, high = RATES
+            if not low <= opened.samplerate <= high:
+                raise UnusableItem(
+                    f"The sound claims {opened.samplerate} samples a second, which no recording "
+                    "has; the file is damaged."
+                )
             seconds = opened.frames / opened.samplerate
             if seconds > MOST_SECONDS:
                 raise UnusableItem(

@@ -17,8 +17,12 @@ from pathlib import Path
 
 from semcal_utils import workspace
 from semcal_utils.regenerate.chains import MemoryWatch, Outcome, run_all
+from semcal_utils.regenerate.marks import mark, reason_to_run, run_of
 from semcal_utils.regenerate.plan import PlanError, Step, make_plan, select_steps
-from semcal_utils.regenerate.runner import NotebookFailed, finished_before
+from semcal_utils.regenerate.runner import NotebookFailed
+
+EXPECTED = ("", "not finished before", "forced", "an earlier notebook ran again")
+"""Reasons to run that need no mention."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,26 +35,37 @@ def main(arguments: list[str] | None = None) -> int:
     except PlanError as error:
         print(f"semcal_utils.regenerate: {error}", file=sys.stderr)
         return 2
-    if options.list:
-        print(table_of_steps(steps))
-        return 0
-    began = time.perf_counter()
     try:
-        with forced_run(options.force), MemoryWatch() as memory:
-            outcomes = run_all(
-                steps,
-                jobs=options.jobs,
-                force=options.force,
-                report=lambda outcome: print(line_of(outcome), flush=True),
-            )
+        if options.list:
+            print(table_of_steps(steps))
+            return 0
+        if options.check or options.repair:
+            damaged = look_for_damage(steps, discard=options.repair)
+            if options.check:
+                return 1 if damaged else 0
+        return run_steps(steps, options, root, whole=len(steps) == len(plan))
     except NotebookFailed as failure:
         print(f"\n{failure}", file=sys.stderr)
-        return 1
+    except (workspace.StorageFailed, workspace.DamagedArtefact) as failure:
+        print(f"\nsemcal_utils.regenerate: {failure}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nInterrupted. What was finished is kept: the same command goes on from there.")
         return 130
+    return 1
+
+
+def run_steps(steps: list[Step], options: argparse.Namespace, root: Path, *, whole: bool) -> int:
+    """Run the steps, print a line for each and what all of them cost, and return 0."""
+    began = time.perf_counter()
+    with forced_run(options.force), MemoryWatch() as memory:
+        outcomes = run_all(
+            steps,
+            jobs=options.jobs,
+            force=options.force,
+            report=lambda outcome: print(line_of(outcome), flush=True),
+        )
     seconds = time.perf_counter() - began
-    if len(steps) == len(plan) and not any(outcome.reused for outcome in outcomes):
+    if whole and not any(outcome.reused for outcome in outcomes):
         record_cost(outcomes, seconds, memory.most, options.profile)
     print(closing_lines(outcomes, seconds, memory.most, root, options.profile))
     return 0
@@ -69,13 +84,22 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--from", dest="start", metavar="03", help="this notebook and those after it")
     add(
         "--jobs",
-        type=int,
+        type=at_least_one,
         default=min(2, os.cpu_count() or 1),
         help="datasets at once (default: %(default)s; each takes about 1.3 GB and one core)",
     )
     add("--force", action="store_true", help="make everything again")
-    add("--list", action="store_true", help="show what would run, and run nothing")
+    add("--list", action="store_true", help="show what would run and why, and run nothing")
+    add("--check", action="store_true", help="look for damaged artefacts, and run nothing")
+    add("--repair", action="store_true", help="discard damaged artefacts and make them again")
     return parser.parse_args(arguments)
+
+
+def at_least_one(text: str) -> int:
+    """Read a number of datasets, or say that it must be one at least."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
 
 
 @contextmanager
@@ -84,7 +108,7 @@ def forced_run(force: bool) -> Iterator[None]:
     if not force:
         yield
         return
-    os.environ[workspace.FORCE_VARIABLE] = workspace.start_of_forced_run()
+    os.environ[workspace.FORCE_VARIABLE] = workspace.new_force_token()
     try:
         yield
     finally:
@@ -94,16 +118,50 @@ def forced_run(force: bool) -> Iterator[None]:
 def line_of(outcome: Outcome) -> str:
     """Return the one line printed for a notebook."""
     how = "up to date" if outcome.reused else f"{outcome.seconds:7.1f} s"
-    return f"  {outcome.step.notebook:<28} {outcome.step.dataset or '(all)':<16} {how:>10}"
+    why = "" if outcome.reason in EXPECTED else f"  ({outcome.reason})"
+    return f"  {outcome.step.notebook:<28} {outcome.step.dataset or '(all)':<16} {how:>10}{why}"
 
 
 def table_of_steps(steps: list[Step]) -> str:
     """Return the plan as lines, with what would be reused."""
     lines = []
     for step in steps:
-        state = "up to date" if finished_before(step) else "to run"
-        lines.append(f"  {step.notebook:<28} {step.dataset or '(all)':<16} {state:>10}")
+        reason = reason_to_run(step)
+        state = f"to run  ({reason})" if reason else "up to date"
+        lines.append(f"  {step.notebook:<28} {step.dataset or '(all)':<16} {state}")
     return "\n".join(lines)
+
+
+def look_for_damage(steps: list[Step], *, discard: bool) -> int:
+    """Print every damaged artefact of the steps' datasets and return how many there are.
+
+    Args:
+        steps: Steps whose datasets are looked at.
+        discard: Whether to delete what is damaged, with the notes of the notebooks that made it.
+    """
+    count = 0
+    for dataset in dict.fromkeys(step.dataset for step in steps):
+        mine = [step for step in steps if step.dataset == dataset]
+        run = run_of(mine[0])
+        for name, sentence in damaged_artefacts_of(run).items():
+            count += 1
+            if not discard or run is None:
+                print(sentence)
+                continue
+            workspace.discard(run, name)
+            maker = workspace.maker_of(name, default="")
+            for step in mine:
+                if maker in ("", step.notebook):
+                    mark(step).unlink(missing_ok=True)
+            print(f"{run.path(name)} was damaged and is discarded; it is made again now.")
+    if not count:
+        print("No artefact is damaged.")
+    return count
+
+
+def damaged_artefacts_of(run: workspace.Run | None) -> dict[str, str]:
+    """Return the damaged artefacts of a run that may not exist yet."""
+    return workspace.damaged_artefacts(run) if run else {}
 
 
 def record_cost(outcomes: list[Outcome], seconds: float, memory: int, profile: str) -> None:

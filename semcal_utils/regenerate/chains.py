@@ -14,17 +14,24 @@ from typing import Any
 
 import psutil
 
+from semcal_utils import workspace
+from semcal_utils.regenerate.marks import made_from, mark, reason_to_run, record_finished
 from semcal_utils.regenerate.plan import Step
-from semcal_utils.regenerate.runner import finished_before, record_finished, run_step
+from semcal_utils.regenerate.runner import run_step
 
 
 @dataclass
 class Outcome:
-    """What happened to one notebook: how long it took, or that it was still true."""
+    """What happened to one notebook: how long it took and why it ran, or that it was still true."""
 
     step: Step
     seconds: float
-    reused: bool
+    reason: str
+
+    @property
+    def reused(self) -> bool:
+        """Whether the notebook was not run."""
+        return not self.reason
 
 
 def run_all(
@@ -66,14 +73,25 @@ def run_all(
 
 
 def run_or_reuse(step: Step, *, force: bool, place: int = 0) -> Outcome:
-    """Run one notebook unless its last finished run is still true."""
-    if not force and finished_before(step):
-        return Outcome(step, 0.0, reused=True)
-    began = time.perf_counter()
-    run_step(step, place=place)
-    seconds = time.perf_counter() - began
-    record_finished(step, seconds)
-    return Outcome(step, seconds, reused=False)
+    """Run one notebook unless its last finished run is still true.
+
+    Two commands at once on the same run folder take turns, notebook by notebook: the one that had
+    to wait finds the other's work done.
+    """
+    reason = "forced" if force else reason_to_run(step)
+    if not reason:
+        return Outcome(step, 0.0, "")
+    with workspace.held(step.output.parent.parent, f"notebooks-{step.notebook}") as waited:
+        if waited and not force and not (reason := reason_to_run(step)):
+            return Outcome(step, 0.0, "")
+        began = time.perf_counter()
+        with workspace.storing(mark(step)):
+            mark(step).unlink(missing_ok=True)
+        state = made_from(step)
+        run_step(step, place=place)
+        seconds = time.perf_counter() - began
+        record_finished(step, state, seconds)
+    return Outcome(step, seconds, reason)
 
 
 class MemoryWatch:

@@ -21,6 +21,8 @@ from typing import Any
 import papermill
 import yaml
 
+from semcal_utils.workspace import is_folder_name
+
 KNOWN_KEYS = {"description", "shared", "notebooks", "datasets"}
 FIRST, LAST = "00", "07"
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -110,29 +112,48 @@ def read_profile(profile: str, root: Path) -> dict[str, Any]:
     """Read `notebooks/profiles/<profile>.yaml`, with empty sections filled in."""
     folder = root / "notebooks" / "profiles"
     path = folder / f"{profile}.yaml"
-    if Path(profile).name != profile or not path.is_file():
+    if not is_folder_name(profile) or not path.is_file():
         choices = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise PlanError(f"There is no profile {profile!r}; choose from {choices}.")
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    # Dates that do not exist and keys that cannot be keys fail outside of YAML's own errors.
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise PlanError(f"{path.name} is not readable as YAML: {error}") from error
     if not isinstance(settings, Mapping):
         raise PlanError(f"{path.name} must hold the keys {', '.join(sorted(KNOWN_KEYS))}.")
     if unknown := set(settings) - KNOWN_KEYS:
         raise PlanError(
-            f"{path.name} has the unknown key {sorted(unknown)[0]!r}; "
+            f"{path.name} has the unknown key {sorted(map(str, unknown))[0]!r}; "
             f"the keys are {', '.join(sorted(KNOWN_KEYS))}."
         )
     if not settings.get("datasets"):
         raise PlanError(f"{path.name} names no dataset; list at least one under `datasets:`.")
+    notebooks = _mapping(settings.get("notebooks"), "notebooks", path)
+    datasets = _mapping(settings["datasets"], "datasets", path)
+    for name in datasets:
+        if not is_folder_name(name):
+            raise PlanError(f"The dataset {name!r} of {path.name} must be a plain folder name.")
     return {
-        "shared": settings.get("shared") or {},
+        "shared": _mapping(settings.get("shared"), "shared", path),
         "notebooks": {
-            name: dict(of or {}) for name, of in (settings.get("notebooks") or {}).items()
+            name: _mapping(of, f"notebooks: {name}", path) for name, of in notebooks.items()
         },
-        "datasets": {name: dict(of or {}) for name, of in settings["datasets"].items()},
+        "datasets": {
+            name: _mapping(of, f"datasets: {name}", path) for name, of in datasets.items()
+        },
     }
+
+
+def _mapping(section: object, name: str, path: Path) -> dict[str, Any]:
+    if section is None:
+        return {}
+    if not isinstance(section, Mapping):
+        raise PlanError(f"`{name}:` in {path.name} must list names with values, not {section!r}.")
+    for key in section:
+        if not isinstance(key, str):
+            raise PlanError(f"The name {key!r} under `{name}:` in {path.name} must be text.")
+    return dict(section)
 
 
 def find_notebooks(root: Path) -> dict[str, Path]:

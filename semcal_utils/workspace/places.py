@@ -1,0 +1,67 @@
+"""Where things lie, and which notebook makes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT_VARIABLE = "SEMCAL_ROOT"
+METRICS = "metrics.json"
+PUBLISHED_PROFILE = "workbook"
+
+# What to tell a reader who opens a notebook before the one that feeds it.
+MADE_BY = {
+    "items": "01_captioning",
+    "models/captioner": "01_captioning",
+    "captions.parquet": "01_captioning",
+    "splits.parquet": "02_fine_tuning",
+    "models/": "02_fine_tuning",
+    "token_log_probs/": "03_acceptance_probabilities",
+    "acceptance/": "03_acceptance_probabilities",
+    "filtered/": "04_rejection_sampling",
+    "metrics.json": "05_divergence_metrics",
+}
+
+
+def project_root() -> Path:
+    """Return the folder that holds `notebooks/`, `data/` and `figures/`.
+
+    `$SEMCAL_ROOT` when set, else the nearest folder at or above the working directory that holds
+    `pyproject.toml` and `notebooks/`, else the checkout this package lies in.
+    """
+    if named := os.environ.get(ROOT_VARIABLE):
+        return Path(named).resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "pyproject.toml").is_file() and (folder / "notebooks").is_dir():
+            return folder
+    return Path(__file__).resolve().parents[2]
+
+
+def is_folder_name(name: str) -> bool:
+    """Tell whether a name stays where it is put: no path, not hidden, and text a disk can hold."""
+    if not name or name.startswith(".") or "\0" in name or "\\" in name:
+        return False
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return Path(name).name == name
+
+
+def maker_of(name: str, *, default: str | None = None) -> str:
+    """Return the notebook that makes an artefact.
+
+    Args:
+        name: An artefact.
+        default: What to return where no notebook is known to make it.
+
+    Raises:
+        ValueError: No notebook is known to make it, and there is no default.
+    """
+    for prefix in sorted(MADE_BY, key=len, reverse=True):
+        if name == prefix or (prefix.endswith("/") and name.startswith(prefix)):
+            return MADE_BY[prefix]
+    if default is not None:
+        return default
+    raise ValueError(f"No notebook makes {name!r}; the artefacts are {', '.join(MADE_BY)}.")
