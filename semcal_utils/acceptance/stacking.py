@@ -109,6 +109,40 @@ def stack_posteriors(
     return StackedPosterior(sharpness, offsets, weights, centre, scale, held_out)
 
 
+def stack_unseen(
+    posterior: ArrayLike,
+    features: ArrayLike | None,
+    labels: Sequence[str],
+    categories: Sequence[str],
+    calibration: ArrayLike,
+    *,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Stack on the calibration part, then correct the posterior of every caption honestly.
+
+    Args:
+        posterior: (n, K) by a classifier that has seen none of these captions.
+        features: (n, F) further evidence, as in `stack_posteriors`; None for recalibration alone.
+        labels: (n,) labels; only those of the calibration part are read.
+        categories: (K,) distinct labels.
+        calibration: (n,) bool, which captions the stack is fitted on.
+        seed: fixes the parts that take turns within the calibration part.
+
+    Returns:
+        (n, K) probabilities; each calibration caption's by a stack that did not see it.
+
+    Raises:
+        ValueError: as in `stack_posteriors`.
+    """
+    rows, own = checked_posterior(posterior), np.asarray(calibration, dtype=bool)
+    evidence = _checked_features(features, len(rows))
+    known = np.asarray(labels, dtype=object)[own].tolist()
+    stack = stack_posteriors(rows[own], evidence[own], known, categories, seed=seed)
+    corrected = stack.posterior(rows, evidence)
+    corrected[own] = stack.held_out
+    return corrected
+
+
 def _fit(
     rows: NDArray[np.float64],
     features: NDArray[np.float64],

@@ -115,6 +115,7 @@ def fit_stream_recipe(
     real: ArrayLike,
     categories: Sequence[str],
     *,
+    general: ArrayLike | None = None,
     minimum_pass_rate: float | None = None,
     powers: Sequence[float] = POWERS,
     quantiles: Sequence[float] = QUANTILES,
@@ -128,6 +129,8 @@ def fit_stream_recipe(
         labels: (n,) labels of the held-out captions.
         real: (K,) label frequencies R, known or estimated without labels.
         categories: (K,) distinct labels.
+        general: (K,) label frequencies G of the whole stream, where a rare label may be missing
+            from the held-out part; those of the held-out part if omitted.
         minimum_pass_rate: least share to keep; `MINIMUM_SHARE_OF_ORACLE` times the label oracle's
             pass rate if omitted.
         powers: sharpening powers to try.
@@ -138,18 +141,14 @@ def fit_stream_recipe(
 
     Raises:
         ValueError: no evidence, arrays of another length, ratios that are not finite, unknown
-            labels, or R with a label that the held-out part lacks.
+            labels, or R with a label that the stream lacks.
     """
-    world = np.asarray(real, dtype=float)
-    general = label_frequencies(labels, categories)
+    world, held_out = np.asarray(real, dtype=float), label_frequencies(labels, categories)
+    stream = held_out if general is None else np.asarray(general, dtype=float)
     if not evidence:
         raise ValueError("The stream recipe needs at least one estimator's evidence.")
     if minimum_pass_rate is None:
-        minimum_pass_rate = MINIMUM_SHARE_OF_ORACLE * label_oracle_pass_rate(general, world)
-    before = float(kl_divergence(general, world))
-    present = int(np.count_nonzero(world))
-    noise = noise_band(present, len(labels))
-    tolerance = max(TOLERANCE * before, 0.1 * noise_floor(present, len(labels)))
+        minimum_pass_rate = MINIMUM_SHARE_OF_ORACLE * label_oracle_pass_rate(stream, world)
     rules: dict[str, Sharpening | LabelMatching] = {}
     curves: dict[str, pd.DataFrame] = {}
     rows = []
@@ -159,35 +158,58 @@ def fit_stream_recipe(
             raise ValueError(
                 f"{name!r} covers {len(values)} captions but {len(labels)} have labels."
             )
-        rule: Sharpening | LabelMatching
         if values.ndim == 2:
-            rule = match_labels(values, world, minimum_pass_rate=minimum_pass_rate)
+            rules[name] = match_labels(values, world, minimum_pass_rate=minimum_pass_rate)
         else:
             curves[name] = sharpening_curve(
                 values, labels, world, categories, powers=powers, quantiles=quantiles
             )
             best = choose_sharpening(curves[name], minimum_pass_rate=minimum_pass_rate)
-            rule = sharpen(values, best["power"], best["quantile"])
-        rules[name] = rule
-        accept = accept_probability(rule.log_ratios(values), rule.log_bound)
-        filtered = expected_filtered_frequencies(labels, accept, categories)
-        after = float(kl_divergence(filtered, world))
+            rules[name] = sharpen(values, best["power"], best["quantile"])
         rows.append(
-            {
-                "estimator": name,
-                "method": "sharpen" if isinstance(rule, Sharpening) else "deconvolve",
-                "power": rule.power if isinstance(rule, Sharpening) else np.nan,
-                "pass_rate": float(accept.mean()),
-                "filtered_kl": after,
-                "corrected_kl": bias_corrected_kl(filtered, world, size=effective_size(accept)),
-                "deception_reduction": reduction_of(before, after, noise=noise).value,
-            }
+            {"estimator": name, **_measured(rules[name], values, labels, world, categories)}
         )
     candidates = pd.DataFrame(rows)
-    enough = candidates["pass_rate"] >= minimum_pass_rate * 0.999
-    pool = candidates[enough] if enough.any() else candidates
-    near = pool[pool["corrected_kl"] <= pool["corrected_kl"].min() + tolerance]
-    chosen = str(near.loc[near["pass_rate"].idxmax(), "estimator"])
+    chosen = _chosen(candidates, minimum_pass_rate, held_out, world, len(labels))
     candidates["chosen"] = candidates["estimator"] == chosen
     rule = rules[chosen]
     return StreamRecipe(chosen, rule, rule.log_bound, minimum_pass_rate, candidates, curves)
+
+
+def _measured(
+    rule: Sharpening | LabelMatching,
+    values: NDArray[np.float64],
+    labels: Sequence[str],
+    world: NDArray[np.float64],
+    categories: Sequence[str],
+) -> dict[str, object]:
+    """What a rule does to the held-out captions."""
+    accept = accept_probability(rule.log_ratios(values), rule.log_bound)
+    filtered = expected_filtered_frequencies(labels, accept, categories)
+    before = float(kl_divergence(label_frequencies(labels, categories), world))
+    after = float(kl_divergence(filtered, world))
+    noise = noise_band(int(np.count_nonzero(world)), len(labels))
+    return {
+        "method": "sharpen" if isinstance(rule, Sharpening) else "deconvolve",
+        "power": rule.power if isinstance(rule, Sharpening) else np.nan,
+        "pass_rate": float(accept.mean()),
+        "filtered_kl": after,
+        "corrected_kl": bias_corrected_kl(filtered, world, size=effective_size(accept)),
+        "deception_reduction": reduction_of(before, after, noise=noise).value,
+    }
+
+
+def _chosen(
+    candidates: pd.DataFrame,
+    minimum_pass_rate: float,
+    held_out: NDArray[np.float64],
+    world: NDArray[np.float64],
+    captions: int,
+) -> str:
+    """Of those that keep enough, the nearest to R; among near ties, the one that keeps most."""
+    floor = noise_floor(int(np.count_nonzero(world)), captions)
+    tolerance = max(TOLERANCE * float(kl_divergence(held_out, world)), 0.1 * floor)
+    enough = candidates["pass_rate"] >= minimum_pass_rate * 0.999
+    pool = candidates[enough] if enough.any() else candidates
+    near = pool[pool["corrected_kl"] <= pool["corrected_kl"].min() + tolerance]
+    return str(near.loc[near["pass_rate"].idxmax(), "estimator"])

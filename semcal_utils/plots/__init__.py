@@ -4,7 +4,8 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
-from semcal_utils.plots.choices import plot_bound_trade_off, plot_recipes, plot_sharpening
+from semcal_utils.plots.bounds import plot_bound_curve
+from semcal_utils.plots.choices import plot_bound_trade_off, plot_sharpening
 from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
 from semcal_utils.plots.distributions import (
     plot_acceptance_by_label,
@@ -16,6 +17,12 @@ from semcal_utils.plots.items import (
     plot_captioned_sounds,
     plot_sentence_lengths,
     plot_sentences,
+)
+from semcal_utils.plots.recipes import plot_kept_divergence, plot_recipes
+from semcal_utils.plots.reliability import (
+    plot_acceptance_against_oracle,
+    plot_labels_needed,
+    plot_reliability,
 )
 from semcal_utils.plots.results import (
     plot_convergence,
@@ -40,7 +47,9 @@ __all__ = [
     "new_figure",
     "panel_grid",
     "percent",
+    "plot_acceptance_against_oracle",
     "plot_acceptance_by_label",
+    "plot_bound_curve",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
     "plot_captioned_sounds",
@@ -51,13 +60,16 @@ __all__ = [
     "plot_cost_and_gain",
     "plot_expected_against_achieved",
     "plot_heat_map",
+    "plot_kept_divergence",
     "plot_label_bars",
+    "plot_labels_needed",
     "plot_log_ratio_histogram",
     "plot_loss_curves",
     "plot_metric_by_severity",
     "plot_recipes",
     "plot_reduction_bars",
     "plot_relative_table",
+    "plot_reliability",
     "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",

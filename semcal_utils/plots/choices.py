@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent, readable_on
+from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent
 
 
 def plot_bound_trade_off(
@@ -45,76 +44,44 @@ def plot_bound_trade_off(
     return ax
 
 
-def plot_sharpening(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
+def plot_sharpening(
+    curves: Mapping[str, pd.DataFrame],
+    *,
+    chosen: float | None = None,
+    minimum_pass_rate: float | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw deception reduction and pass rate over the sharpening power s.
 
     Args:
         curves: Per part of the data, columns `power`, `deception_reduction` and `pass_rate`; the
             first part is the one that s is chosen on.
+        chosen: The power in use, marked on every curve.
+        minimum_pass_rate: Least share to keep; powers that keep less are shaded.
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax)
-    colours = [COLOURS["real"], COLOURS["filtered"]]
-    for number, (name, curve) in enumerate(curves.items()):
-        ax.plot(curve["power"], curve["deception_reduction"], color=colours[number], label=name)
-        best = curve.loc[curve["deception_reduction"].idxmax()]
-        ax.plot(best["power"], best["deception_reduction"], "o", color=colours[number])
-    chosen = next(iter(curves.values()))
-    ax.plot(chosen["power"], chosen["pass_rate"], "--", color=COLOURS["general"], label="pass rate")
+    first = next(iter(curves.values()))
+    for (name, curve), colour in zip(
+        curves.items(), (COLOURS["real"], COLOURS["filtered"]), strict=False
+    ):
+        ax.plot(curve["power"], curve["deception_reduction"], color=colour, label=name)
+        if chosen is not None:
+            at = curve.loc[(curve["power"] - chosen).abs().idxmin()]
+            ax.plot(chosen, at["deception_reduction"], "o", color=colour, markersize=7)
+    ax.plot(first["power"], first["pass_rate"], "--", color=COLOURS["general"], label="pass rate")
+    if minimum_pass_rate is not None:
+        too_few = first.loc[first["pass_rate"] < minimum_pass_rate, "power"]
+        if len(too_few):
+            ax.axvspan(too_few.min(), first["power"].max(), color="#F1F1F1", linewidth=0, zorder=0)
+    if chosen is not None:
+        ax.axvline(chosen, color=COLOURS["ink"], linestyle="--", linewidth=1.1)
+        ax.text(chosen + 0.08, 0.03, f"chosen s = {chosen:g}", fontsize=9.5, color=COLOURS["ink"])
     ax.axvline(1, color=COLOURS["quiet"], linestyle=":", linewidth=1.2)
     lowest = min(float(curve["deception_reduction"].min()) for curve in curves.values())
+    lowest = lowest if np.isfinite(lowest) else 0.0
     ax.set(xlabel="sharpening power s", ylabel="share", ylim=(min(0.0, max(lowest, -0.5)), 1.04))
-    percent(ax)
-    legend_above(ax)
-    return ax
-
-
-def plot_recipes(
-    comparison: pd.DataFrame, severities: Sequence[str], *, ax: Axes | None = None
-) -> Axes:
-    """Draw the deception reduction of each recipe at each severity, with intervals.
-
-    Args:
-        comparison: Columns `severity`, `recipe`, `reduction`, `low`, `high` and `pass rate`.
-        severities: Which to draw, in order.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    recipes = list(dict.fromkeys(comparison["recipe"]))
-    colours = [COLOURS["rejected"], COLOURS["filtered"], COLOURS["real"]]
-    width = 0.8 / len(recipes)
-    for number, recipe in enumerate(recipes):
-        rows = (
-            comparison[comparison["recipe"] == recipe].set_index("severity").loc[list(severities)]
-        )
-        places = np.arange(len(rows)) + (number - (len(recipes) - 1) / 2) * width
-        value = rows["reduction"].to_numpy(float)
-        errors = np.abs(rows[["low", "high"]].to_numpy(float).T - value)
-        ax.bar(
-            places,
-            value,
-            width * 0.92,
-            color=colours[number % len(colours)],
-            yerr=errors,
-            error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.1, "capsize": 3},
-            label=recipe,
-        )
-        for place, reduction, rate in zip(places, value, rows["pass rate"], strict=True):
-            if np.isfinite(reduction):
-                text = f"{reduction:.1%}\npass {rate:.0%}"
-                colour = readable_on(mpl.colors.to_rgb(colours[number % len(colours)]))
-                ax.text(
-                    place,
-                    max(reduction, 0) * 0.06,
-                    text,
-                    ha="center",
-                    fontsize=7.6,
-                    color=colour,
-                    linespacing=1.2,
-                )
-    ax.set_xticks(range(len(severities)), severities)
-    ax.set(ylabel="deception reduction")
-    ax.set_ylim(min(0.0, float(np.nanmin(comparison["low"].to_numpy(float)))), 1.05)
+    ax.set_xlim(first["power"].min(), first["power"].max())
     percent(ax)
     legend_above(ax)
     return ax
