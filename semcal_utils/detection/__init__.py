@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from scipy.stats import norm, rankdata
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
@@ -32,8 +33,6 @@ from semcal_utils.divergence.frequencies import label_codes
 from semcal_utils.divergence.intervals import Estimate
 
 NOT_ENOUGH_CLASSES = "only one class is present: every item has {side}"
-
-LARGEST_LOGIT = 30.0
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ def auc_interval(positive: ArrayLike, score: ArrayLike, *, level: float = 0.95) 
         return Estimate(area, area, area, area)
     half = float(norm.ppf((1 + level) / 2)) * math.sqrt(variance) / (area * (1 - area))
     middle = math.log(area / (1 - area))
-    low, high = (_expit(middle + side * min(half, LARGEST_LOGIT)) for side in (-1, 1))
+    low, high = (float(expit(middle + side * half)) for side in (-1, 1))
     return Estimate(area, area, low, high)
 
 
@@ -299,7 +298,3 @@ def _checked_scores(
     if len(wrong):
         raise ValueError(f"The score of row {wrong[0]} is nan ({len(wrong)} in all); leave it out.")
     return truth, scores
-
-
-def _expit(value: float) -> float:
-    return 1 / (1 + math.exp(-value))

@@ -80,7 +80,7 @@ def artefact_experiment(
         columns; here the AUC is that of finding over-represented items.
     """
     rng = np.random.default_rng(seed)
-    labels = np.asarray(media.test_labels, dtype=object)
+    labels = list(media.test_labels)
     oracle = label_oracle_acceptance(labels, bench.general, bench.real, bench.categories)
     generated = rng.random(len(labels)) >= oracle
     matched = rng.random(len(labels)) < 0.5
@@ -123,7 +123,7 @@ def _claims(detectors: Sequence[Pipeline], features: NDArray[np.float64]) -> NDA
 
 @dataclass(frozen=True)
 class _Measure:
-    labels: NDArray[np.object_]
+    labels: list[str]
     bench: Bench
     resamples: int
     seed: int
@@ -138,7 +138,7 @@ class _Measure:
     ) -> dict[str, Any]:
         area = auc_interval(positive, score)
         kept = measure_filter(
-            list(self.labels),
+            self.labels,
             np.clip(accept, 0, 1),
             self.bench.real,
             self.bench.categories,

@@ -133,9 +133,8 @@ def spectrum(item: Any, kind: str, *, rate: int = 16_000) -> NDArray[np.float64]
         return _picture_spectrum(item)
     if kind == "audio":
         return _sound_spectrum(item, rate)
-    gaps = re.findall(r"\s+", item)
-    words = max(1, len(gaps))
-    return np.array([sum(len(gap) > 1 for gap in gaps) / words, math.log1p(len(item))])
+    gaps = [len(gap) for gap in re.findall(r"\s+", item)]
+    return np.array([np.mean([gap == size for gap in gaps] or [0]) for size in (1, 2)])
 
 
 def spectra(items: Sequence[Any], kind: str) -> NDArray[np.float64]:

@@ -132,8 +132,9 @@ def open_benches(run: Run, severities: Sequence[str]) -> dict[str, Bench]:
                     "take more items."
                 )
         real = label_frequencies(frame.loc[frame["real"], "label"], categories)
-        benches[severity] = Bench(severity, **parts, test=test, categories=categories,
-                                  general=general, real=real)
+        benches[severity] = Bench(
+            severity, **parts, test=test, categories=categories, general=general, real=real
+        )
     return benches
 
 

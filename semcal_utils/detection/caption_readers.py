@@ -1,4 +1,4 @@
-"""Estimators that read labels, and the language models' own ratios, behind the rivals' interface."""
+"""Estimators that read labels, and the language models' own ratios, as entrants of the league."""
 
 from __future__ import annotations
 
@@ -41,6 +41,9 @@ class TokenRatios:
     log_ratios = evidence
 
 
+NAMES = {"known": "deconvolution", "em": "label shift, EM", "bbse": "label shift, BBSE"}
+
+
 class CaptionReader:
     """A caption classifier whose label posterior, with the labels' weights, gives the ratio.
 
@@ -52,12 +55,11 @@ class CaptionReader:
     """
 
     reads_labels = True
-    NAMES = {"known": "deconvolution", "em": "label shift, EM", "bbse": "label shift, BBSE"}
 
     def __init__(self, world: str = "known") -> None:
-        if world not in self.NAMES:
-            raise ValueError(f"Unknown world {world!r}; choose one of {', '.join(self.NAMES)}.")
-        self.name = self.NAMES[world]
+        if world not in NAMES:
+            raise ValueError(f"Unknown world {world!r}; choose one of {', '.join(NAMES)}.")
+        self.name = NAMES[world]
         self.believed_real = np.zeros(0)
         self._world = world
         self._general = np.zeros(0)
@@ -143,5 +145,6 @@ class StackedReader:
         """Return log Σ_k P_G(k|c)·w_k."""
         if self._bench is None:
             raise ValueError("Fit the stack before it is asked.")
-        return caption_oracle_log_ratios(self.evidence(items), self._bench.general,
-                                         self.believed_real)
+        return caption_oracle_log_ratios(
+            self.evidence(items), self._bench.general, self.believed_real
+        )

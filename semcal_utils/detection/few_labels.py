@@ -82,9 +82,7 @@ def _drawn(pool: pd.DataFrame, size: int, rng: np.random.Generator) -> pd.DataFr
     return pd.concat([first, rest.head(size - len(first))], ignore_index=True)
 
 
-def _row(
-    size: int, repeat: int, method: str, accept: np.ndarray, bench: Bench
-) -> dict[str, Any]:
+def _row(size: int, repeat: int, method: str, accept: np.ndarray, bench: Bench) -> dict[str, Any]:
     general = label_frequencies(bench.test["label"], bench.categories)
     kept = expected_filtered_frequencies(bench.test["label"], accept, bench.categories)
     reached = deception_reduction(general, kept, bench.real).value

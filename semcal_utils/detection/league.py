@@ -93,6 +93,7 @@ def stream_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
         bench.calibration["label"],
         estimator.believed_real,
         bench.categories,
+        general=bench.general,
     )
 
     def judge(items: pd.DataFrame) -> Judged:

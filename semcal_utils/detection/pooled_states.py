@@ -42,8 +42,9 @@ def pooled_states(
         while len(states) < len(order):
             width = len(sequences[order[len(states)]])
             rows = order[len(states) : len(states) + max(1, token_budget // width)]
-            states |= _batch_states(model, [sequences[row] for row in rows], rows,
-                                    pad_token_id(tokenizer))
+            states |= _batch_states(
+                model, [sequences[row] for row in rows], rows, pad_token_id(tokenizer)
+            )
     table = np.stack([states[row] for row in range(len(sequences))])
     return pd.DataFrame(table, index=pd.Index(list(item_ids), name="item_id"))
 

@@ -82,7 +82,7 @@ class _Discriminator:
 
     name = "discriminator"
     reads_labels = False
-    strengths = STRENGTHS_OF_WORDS
+    strengths: tuple[float, ...] = STRENGTHS_OF_WORDS
 
     def __init__(self) -> None:
         self.believed_real = np.zeros(0)

@@ -114,9 +114,7 @@ def drift_rows(
         moved = (1 - strength) * bench.real + strength * np.asarray(towards, dtype=float)
         today = replace(bench, real=moved)
         for name, accept in accepted.items():
-            rows.append(
-                _row("the world drifts", strength, name, accept, today, resamples, seed)
-            )
+            rows.append(_row("the world drifts", strength, name, accept, today, resamples, seed))
     return pd.DataFrame(rows)
 
 
