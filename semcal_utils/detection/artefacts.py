@@ -134,7 +134,7 @@ def spectrum(item: Any, kind: str, *, rate: int = 16_000) -> NDArray[np.float64]
     if kind == "audio":
         return _sound_spectrum(item, rate)
     gaps = [len(gap) for gap in re.findall(r"\s+", item)]
-    return np.array([np.mean([gap == size for gap in gaps] or [0]) for size in (1, 2)])
+    return np.array([np.mean([gap == size for gap in gaps] or [False]) for size in (1, 2)])
 
 
 def spectra(items: Sequence[Any], kind: str) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percen
 
 SERIES = [COLOURS[name] for name in ("real", "general", "right", "wrong", "filtered", "oracle")]
 FORMS = {"paper": COLOURS["rejected"], "item": COLOURS["filtered"], "stream": COLOURS["real"]}
+FIRST_RECALL = 0.02
 UNDEFINED: dict[str, Any] = {
     "ha": "center",
     "va": "center",
@@ -50,15 +51,18 @@ def plot_precision_recall(
 ) -> Axes:
     """Draw precision against recall, one curve per severity; arguments as in `plot_roc`."""
     ax = frame_or_new(ax, 4.6, 4.2)
-    for colour, (name, (truth, score)) in zip(SERIES, scores.items(), strict=False):
+    for colour, (truth, score) in zip(SERIES, scores.values(), strict=False):
         if not _both(truth):
             continue
         precision, recall, _ = precision_recall_curve(truth, score)
-        ax.plot(recall[:-1], precision[:-1], color=colour, label=name)
+        # Of the very first few items the precision is all or nothing.
+        steady = recall >= FIRST_RECALL
+        ax.plot(recall[steady], precision[steady], color=colour)
         ax.axhline(np.mean(truth), color=colour, linewidth=0.9, linestyle=":")
     ax.set(xlabel="over-represented items found (recall)", ylabel="precision", ylim=(0, 1.02))
     percent(percent(ax), "x")
-    _legend_or_note(ax, "lower left")
+    if not ax.lines:
+        _legend_or_note(ax, "lower left")
     return ax
 
 
