@@ -41,7 +41,7 @@ def plot_artefact_argument(
         ax.set_xticks(range(len(strengths)), [f"{strength:g}" for strength in strengths])
         ax.tick_params(axis="x", labelrotation=35 if strengths[-1] < 0.01 else 0)
         ax.invert_xaxis()
-        ax.set(xlabel=f"{unit}  (the generator improves →)", ylabel=label)
+        ax.set(xlabel=f"{unit}\nthe generator improves  →", ylabel=label)
     axes["auc"].axhline(0.5, color=COLOURS["quiet"], linestyle=":", linewidth=1.2)
     axes["auc"].text(
         0.98,
@@ -61,7 +61,8 @@ def plot_artefact_argument(
     axes["auc"].set_title("Fakes carry a trace: who finds them?")
     axes["reduction"].set_title("… and what does the stream gain?")
     axes["authentic"].set_title("No fakes, false proportions")
-    axes["reduction"].legend(loc="center left")
+    named = axes["auc"] if first["reduction"].isna().all() else axes["reduction"]
+    named.legend(loc="center left")
     return axes
 
 
@@ -80,5 +81,6 @@ def _plot_authentic(second: pd.DataFrame, ax: Axes) -> None:
             ax.text(place + shift, max(most, 0.0) + 0.02, text, ha="center", fontsize=9.5)
     ax.axhline(0.5, xmin=0.02, xmax=0.48, color=COLOURS["quiet"], linestyle=":", linewidth=1.2)
     ax.set_xticks([0, 1], ["AUC", "deception reduction"])
+    ax.set_xlim(-0.55, 1.55)
     ax.set_ylim(-0.1, 1.12)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1.0])

@@ -90,7 +90,7 @@ def plot_verdicts(shares: Mapping[str, pd.DataFrame], *, ax: Axes | None = None)
     ax.set_xticks(range(len(shares)), list(shares))
     ax.set(ylabel="called over-represented", ylim=(0, 1.12))
     percent(ax)
-    legend_above(ax, 2)
+    _legend_or_note(ax, "above")
     return ax
 
 
@@ -110,7 +110,7 @@ def plot_claims(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -
     ax.set(xlabel="claimed probability", ylabel="observed share", xlim=(-0.03, 1.03))
     ax.set_ylim(-0.03, 1.03)
     percent(percent(ax), "x")
-    ax.legend(loc="upper left")
+    _legend_or_note(ax, "upper left")
     return ax
 
 
@@ -204,6 +204,8 @@ def plot_seeds(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for form, shift in (("item", 0.14), ("stream", -0.14)):
         rows = table[table["form"] == form].dropna(subset=["reduction"])
         y = np.array([names.index(name) for name in rows["method"]]) - shift
+        if rows.empty:
+            continue
         ax.plot(rows["reduction"], y, "o", color=FORMS[form], alpha=0.65, markersize=5, label=form)
         for method, value in rows.groupby("method")["reduction"].mean().items():
             ax.plot(
@@ -211,7 +213,8 @@ def plot_seeds(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
                 markeredgewidth=1.6,
             )  # fmt: skip
     ax.set_yticks(range(len(names)), names)
-    ax.set_xlabel("deception reduction under five seeds (tick: mean)")
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.set_xlabel("deception reduction, a dot per seed (tick: mean)")
     ax.grid(axis="x")
     ax.grid(axis="y", visible=False)
     percent(ax, "x")
@@ -286,7 +289,7 @@ def _both(truth: np.ndarray) -> bool:
 
 def _legend_or_note(ax: Axes, place: str) -> None:
     if not ax.get_legend_handles_labels()[1]:
-        ax.text(0.5, 0.5, "undefined: one class only", transform=ax.transAxes, **UNDEFINED)
+        ax.text(0.5, 0.5, "undefined here", transform=ax.transAxes, **UNDEFINED)
     elif place == "above":
         legend_above(ax)
     else:

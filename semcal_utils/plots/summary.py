@@ -72,6 +72,9 @@ def plot_models_and_rivals(table: pd.DataFrame, *, ax: Axes | None = None) -> Ax
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax, 8.8, 3.8)
+    if table.empty:
+        ax.text(0.5, 0.5, "undefined here", transform=ax.transAxes, ha="center")
+        return ax
     places = list(dict.fromkeys(zip(table["dataset"], table["severity"], strict=True)))
     sides = list(dict.fromkeys(table["side"]))
     colours = [COLOURS["real"], COLOURS["general"], COLOURS["right"]]
