@@ -62,7 +62,7 @@ def plot_artefact_argument(
     axes["reduction"].set_title("… and what does the stream gain?")
     axes["authentic"].set_title("No fakes, false proportions")
     named = axes["auc"] if first["reduction"].isna().all() else axes["reduction"]
-    named.legend(loc="center left")
+    named.legend(loc="center right")
     return axes
 
 
