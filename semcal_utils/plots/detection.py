@@ -182,7 +182,8 @@ def plot_league(league: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax.text(0.5, 0.5, "undefined: nothing to reduce", transform=ax.transAxes, **UNDEFINED)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(-0.6, len(names) - 0.4)
-    ax.set_xlim(min(0.0, float(np.nanmin([0.0, *players["low"]]))), 1.01)
+    lowest = players["low"].min() if players["low"].notna().any() else 0.0
+    ax.set_xlim(float(lowest) - 0.05, 1.01)
     ax.set_xlabel("deception reduction, 95 % interval")
     ax.grid(axis="x")
     ax.grid(axis="y", visible=False)

@@ -87,7 +87,7 @@ def plot_models_and_rivals(table: pd.DataFrame, *, ax: Axes | None = None) -> Ax
     ax.set_xticks(
         range(len(places)), [f"{severity}\n{dataset}" for dataset, severity in places], fontsize=8.5
     )
-    ax.set(ylabel="deception reduction")
+    ax.set(ylabel="deception reduction", xlim=(-0.6, len(places) - 0.4))
     ax.set_ylim(None, 1.015)
     percent(ax)
     legend_above(ax, 3)
