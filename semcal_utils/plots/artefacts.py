@@ -77,7 +77,7 @@ def _plot_authentic(second: pd.DataFrame, ax: Axes) -> None:
                 continue
             ax.bar(place + shift, max(found, 0.0), 0.36, color=colour)
             ax.vlines(place + shift, least, most, color=COLOURS["ink"], linewidth=1.2)
-            text = f"{found:.2f}" if value == "auc" else f"{found:.0%}"
+            text = f"{found:.2f}" if value == "auc" else f"{round(found, 2) + 0.0:.0%}"
             ax.text(place + shift, max(most, 0.0) + 0.02, text, ha="center", fontsize=9.5)
     ax.axhline(0.5, xmin=0.02, xmax=0.48, color=COLOURS["quiet"], linestyle=":", linewidth=1.2)
     ax.set_xticks([0, 1], ["AUC", "deception reduction"])
