@@ -31,8 +31,9 @@ def test_every_notebook_runs_in_the_smoke_profile(tmp_path):
         metrics = json.loads((runs / dataset / "metrics.json").read_text())["divergence"]
         assert set(metrics) == {"baseline", "mild", "moderate", "severe"}
         figures = {path.name[:2] for path in (runs / dataset / "figures").glob("*.png")}
-        assert figures >= {"01", "02", "03", "04", "05"}
-    assert (runs / "all" / "figures" / "07_heat_map.png").exists()
+        assert figures >= {"01", "02", "03", "04", "05", "06"}
+    for name in ("07_heat_map.png", "07_published.png", "07_recipes.csv", "07_recipes.tex"):
+        assert (runs / "all" / "figures" / name).exists()
     again = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

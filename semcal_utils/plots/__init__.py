@@ -11,6 +11,7 @@ from semcal_utils.plots.animation import (
     frame_places,
     save_stream_animation,
 )
+from semcal_utils.plots.artefacts import plot_artefact_argument
 from semcal_utils.plots.bounds import plot_bound_curve
 from semcal_utils.plots.captions import (
     plot_doubts,
@@ -19,6 +20,17 @@ from semcal_utils.plots.captions import (
 )
 from semcal_utils.plots.choices import plot_bound_trade_off, plot_sharpening
 from semcal_utils.plots.coins import draw_coin_filter, plot_coin_stream
+from semcal_utils.plots.detection import (
+    plot_auc_against_reduction,
+    plot_claims,
+    plot_few_labels,
+    plot_league,
+    plot_precision_recall,
+    plot_robustness,
+    plot_roc,
+    plot_seeds,
+    plot_verdicts,
+)
 from semcal_utils.plots.distributions import (
     plot_acceptance_by_label,
     plot_label_bars,
@@ -47,6 +59,7 @@ from semcal_utils.plots.results import (
 from semcal_utils.plots.starts import STARTS, plot_starts
 from semcal_utils.plots.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
 from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
+from semcal_utils.plots.summary import plot_models_and_rivals, plot_same_shape
 from semcal_utils.plots.training import (
     plot_captioner_progress,
     plot_confusion,
@@ -71,30 +84,41 @@ __all__ = [
     "plot_acceptance_by_label",
     "plot_alarm_paths",
     "plot_alarm_times",
+    "plot_artefact_argument",
+    "plot_auc_against_reduction",
     "plot_bound_curve",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
     "plot_captioned_sounds",
     "plot_captioner_progress",
+    "plot_claims",
     "plot_coin_stream",
     "plot_confusion",
     "plot_convergence",
     "plot_cost_and_gain",
     "plot_doubts",
     "plot_expected_against_achieved",
+    "plot_few_labels",
     "plot_forecast_frequencies",
     "plot_forecast_reduction",
     "plot_heat_map",
     "plot_kept_divergence",
     "plot_label_bars",
     "plot_labels_needed",
+    "plot_league",
     "plot_log_ratio_histogram",
     "plot_loss_curves",
     "plot_metric_by_severity",
+    "plot_models_and_rivals",
+    "plot_precision_recall",
     "plot_recipes",
     "plot_reduction_bars",
     "plot_relative_table",
     "plot_reliability",
+    "plot_robustness",
+    "plot_roc",
+    "plot_same_shape",
+    "plot_seeds",
     "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
@@ -102,6 +126,7 @@ __all__ = [
     "plot_stream_words",
     "plot_token_contributions",
     "plot_token_log_probs",
+    "plot_verdicts",
     "save_stream_animation",
     "use_style",
 ]

@@ -15,6 +15,7 @@ MADE_BY = {
     "models/captioner": "01_captioning",
     "captions.parquet": "01_captioning",
     "splits.parquet": "02_fine_tuning",
+    "models/early_captioner": "06_detection_metrics",
     "models/": "02_fine_tuning",
     "token_log_probs/": "03_acceptance_probabilities",
     "acceptance/": "03_acceptance_probabilities",

@@ -1,0 +1,137 @@
+"""What notebook 06 reads from a run: recipes, hidden states, fresh scores, the media themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_language_models import CAPTIONS, tiny_model, tiny_tokenizer
+from worlds_of_words import make_bench
+
+from semcal_utils import workspace
+from semcal_utils.acceptance import log_ratios
+from semcal_utils.detection.entrants import gather_entrants, recipe_forms
+from semcal_utils.detection.pooled_states import pooled_states
+from semcal_utils.detection.run_media import RunMedia
+from semcal_utils.detection.scored_captions import FreshTokenRatios, as_items
+from semcal_utils.language_models import save_language_model
+from semcal_utils.scoring import score_pair
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return make_bench(train=120, calibration=60, test=60)
+
+
+@pytest.fixture(scope="module")
+def models():
+    tokenizer = tiny_tokenizer()
+    return tokenizer, tiny_model(tokenizer, seed=0), tiny_model(tokenizer, seed=1)
+
+
+@pytest.fixture
+def run(tmp_path, bench, models):
+    run = workspace.open_run("tiny", "words", root=tmp_path)
+    tokenizer, general, real = models
+    for name, model in (("general", general), ("real_severe", real)):
+        save_language_model(model, tokenizer, run.path(f"models/{name}"))
+    known = pd.concat([bench.calibration, bench.test])
+    scores = score_pair(general, real, tokenizer, known["caption"].tolist(), progress=False)
+    scores["item_id"] = known["item_id"].to_numpy()
+    run.table("token_log_probs/severe.parquet", lambda: scores)
+    return run
+
+
+def test_states_do_not_depend_on_the_batch_a_text_falls_in(models):
+    tokenizer, model, _ = models
+    ids = [f"t{place}" for place in range(len(CAPTIONS))]
+    together = pooled_states(model, tokenizer, ids, CAPTIONS)
+    alone = pooled_states(model, tokenizer, ids, CAPTIONS, token_budget=1)
+    assert list(together.index) == ids
+    assert np.allclose(together, alone, atol=1e-4)
+
+
+def test_a_state_is_the_mean_over_the_tokens_after_the_start(models):
+    tokenizer, model, _ = models
+    end = tokenizer.eos_token_id
+    ids = torch.tensor([[end, *tokenizer("dogs")["input_ids"], end]])
+    with torch.no_grad():
+        hidden = model.eval().transformer(ids).last_hidden_state[0, 1:].mean(dim=0)
+    found = pooled_states(model, tokenizer, ["d"], ["dogs"])
+    assert np.allclose(found.loc["d"], hidden.numpy(), atol=1e-5)
+
+
+def test_known_captions_are_looked_up_and_new_ones_scored_alike(run, bench, models):
+    fresh = FreshTokenRatios(run, "severe").fit(bench)
+    looked_up = fresh.log_ratios(bench.test)
+    scored = fresh.log_ratios(as_items(bench.test["caption"].tolist()))
+    assert np.allclose(looked_up, scored, atol=1e-4)
+    tokenizer, general, real = models
+    by_hand = score_pair(general, real, tokenizer, ["dogs"], progress=False)
+    expected = log_ratios(by_hand["log_prob_real"], by_hand["log_prob_general"])
+    assert np.allclose(fresh.log_ratios(as_items(["dogs"])), expected, atol=1e-5)
+    mean = np.mean(by_hand["log_prob_general"][0])
+    assert np.allclose(fresh.familiarity(as_items(["dogs"])), mean, atol=1e-5)
+
+
+def test_every_entrant_fits_and_ranks(run, bench):
+    entered = gather_entrants(run, {"severe": bench})
+    assert len(entered.makers) == 8
+    assert set(entered.fixed) <= set(entered.makers)
+    assert all(entered.megabytes[name] > 0 for name in entered.fixed)
+    for name, make in entered.makers.items():
+        estimator = make(bench).fit(bench)
+        assert estimator.name == name
+        assert np.isfinite(estimator.log_ratios(bench.test)).all(), name
+
+
+def recipes(bench, **changes):
+    table = pd.DataFrame({"item_id": bench.test["item_id"], "severity": "severe"})
+    for name in ("paper", "item", "stream"):
+        table[f"log_ratio_{name}"], table[f"accept_{name}"] = 0.5, 0.25
+    return table.assign(**changes)
+
+
+def test_recipes_come_in_the_benches_order(run, bench):
+    table = recipes(bench, accept_item=np.linspace(0, 1, len(bench.test)))
+    run.table("acceptance/all_recipes.parquet", lambda: table.sample(frac=1, random_state=0))
+    forms = recipe_forms(run, bench)
+    assert [form.form for form in forms] == ["paper", "item", "stream"]
+    assert np.allclose(forms[1].accept, np.linspace(0, 1, len(bench.test)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.assign(severity="mild"), r"holds no severity 'severe'.*again"),
+        (lambda t: t.drop(columns="log_ratio_item"), r"lacks log_ratio_item.*again"),
+        (lambda t: t.iloc[1:], r"Item 'test-0' has no acceptance probability.*again"),
+    ],
+)
+def test_a_recipes_table_that_does_not_fit_names_what_is_missing(run, bench, change, message):
+    run.table("acceptance/all_recipes.parquet", lambda: change(recipes(bench)))
+    with pytest.raises(ValueError, match=message):
+        recipe_forms(run, bench)
+
+
+def test_missing_tables_and_models_name_their_notebooks(tmp_path, bench):
+    empty = workspace.open_run("tiny", "nothing", root=tmp_path)
+    with pytest.raises(workspace.MissingArtefact, match="03_acceptance_probabilities"):
+        recipe_forms(empty, bench)
+    with pytest.raises(workspace.MissingArtefact, match="02_fine_tuning"):
+        gather_entrants(empty, {"severe": bench})
+    with pytest.raises(workspace.MissingArtefact, match="01_captioning"):
+        RunMedia(empty)
+
+
+def test_a_runs_texts_are_read_and_their_words_alone_are_captions(run, bench):
+    import datasets
+
+    table = pd.DataFrame({"item_id": ["a", "b"], "text": ["one  two", "three"]})
+    datasets.Dataset.from_pandas(table).save_to_disk(str(run.path("items")))
+    media = RunMedia(run)
+    assert media.kind == "text"
+    assert media.arrays(["b", "a"]) == ["three", "one  two"]
+    assert media.captioner()(["one  two"]) == ["one two"]
+    assert media.early_captions(["a"], steps=10, lessons=5, seed=0) is None
