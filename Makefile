@@ -7,10 +7,10 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures test lint types unit smoke lab bench test-long clean
+.PHONY: help install figures publish book assignments test lint types unit smoke test-long bench load confirm mutants lab clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(READY) ## make .venv with the exact versions of requirements.lock
 
@@ -23,6 +23,16 @@ $(READY): requirements.lock pyproject.toml
 
 figures: $(READY) ## run every notebook and write every figure (PROFILE=workbook, ARGS="--only 03")
 	$(BIN)/python -m semcal_utils.regenerate --profile $(PROFILE) $(ARGS)
+
+publish: figures ## put the outputs of the default run into notebooks/, and its minutes into README
+	$(BIN)/python -m semcal_utils.publishing notebooks
+	$(BIN)/python -m semcal_utils.publishing times
+
+book: $(READY) ## the HTML book, in build/book/index.html
+	$(BIN)/python -m semcal_utils.publishing book
+
+assignments: $(READY) ## student and solution versions of the notebooks, in assignments/
+	$(BIN)/python -m semcal_utils.publishing assignments
 
 test: lint types unit smoke ## lint, types, unit tests, and the whole workbook at tiny sizes
 
@@ -39,11 +49,20 @@ unit: $(READY) ## unit tests
 smoke: $(READY) ## the whole workbook once, in the smoke profile
 	$(BIN)/python -m pytest -m workbook
 
-test-long: $(READY) ## the long suites
+test-long: $(READY) ## the long suites: faults, hostile input, simulations
 	$(BIN)/python -m pytest -m long
 
 bench: $(READY) ## measure speed against the reference recipes
 	$(BIN)/python -m benchmarks
+
+load: $(READY) ## a million captions, and a stream without end
+	$(BIN)/python -m benchmarks.load
+
+confirm: $(READY) ## the default run beside two with other seeds (run those first: PROFILE=confirmation_1)
+	$(BIN)/python -m benchmarks.confirmation workbook confirmation_1 confirmation_2
+
+mutants: $(READY) ## change the statistics one thing at a time, and count what the tests notice
+	$(BIN)/python tests/mutation/mutants.py
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb

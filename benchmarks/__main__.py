@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import filtering, language_models, streaming
+from benchmarks import captioning, filtering, language_models, streaming
 from benchmarks.subjects import SHAPES
 from semcal_utils.workspace import library_versions, project_root, write_json
 
@@ -16,11 +16,12 @@ def main() -> None:
     """Run every benchmark and keep its numbers."""
     found = {
         "language_models": language_models.main(),
+        "captioning": captioning.run(),
         "filtering": filtering.run(),
         "streaming": streaming.run(),
     }
     print(table(found["language_models"]))
-    for name in ("filtering", "streaming"):
+    for name in ("captioning", "filtering", "streaming"):
         for key, value in found[name].items():
             print(f"{name}, {key}: {value}")
     path = project_root() / "figures" / "benchmarks.json"
