@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from semcal_utils import regenerate
+from semcal_utils.regenerate.chains import next_chain
 from semcal_utils.regenerate.plan import PlanError, make_plan, select_steps
 
 PARAMETERS = "PROFILE: str = 'trial'\nDATASET: str = 'a'\nITEMS: int = 3\nRATE: float = 0.5"
@@ -126,6 +127,13 @@ def test_a_finished_notebook_is_run_again_only_when_something_changed(root, caps
     notebook(root, "01_first", "print('changed')")
     assert regenerate.main(arguments) == 0
     assert "1 notebooks run" in capsys.readouterr().out
+
+
+def test_the_dataset_with_most_notebooks_left_goes_first_and_none_runs_twice_at_once():
+    assert next_chain([["01", "02"], ["01", "02", "03"], ["03"]], set()) == 1
+    assert next_chain([["01", "02"], ["01", "02", "03"], ["03"]], {1}) == 0
+    assert next_chain([["02"], [], ["03"]], {0}) == 2
+    assert next_chain([["02"], [], ["03"]], {0, 2}) is None
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])

@@ -6,10 +6,15 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence, Set
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
 from typing import Any
 
 import psutil
@@ -138,33 +143,38 @@ def _side_by_side(
 ) -> None:
     # Fresh processes: a kernel manager must not inherit threads and sockets of another one's.
     context: Any = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        stop, done = manager.Event(), manager.Queue()
-        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-            waiting = {
-                pool.submit(_run_chain, chain, force, place % jobs, stop, done)
-                for place, chain in enumerate(chains)
-            }
-            try:
-                while waiting:
-                    time.sleep(0.2)
-                    while not done.empty():
-                        keep(done.get())
-                    for future in [future for future in waiting if future.done()]:
-                        waiting.discard(future)
-                        future.result()
-            except BaseException:
-                stop.set()
-                for future in as_completed(waiting):
-                    future.exception()
-                raise
-            finally:
-                while not done.empty():
-                    keep(done.get())
+    left = [list(chain) for chain in chains]
+    running: dict[Future[Outcome], tuple[int, int]] = {}
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        try:
+            while running or any(left):
+                busy = {chain for chain, _ in running.values()}
+                while len(running) < jobs and (chain := next_chain(left, busy)) is not None:
+                    place = min(set(range(jobs)) - {place for _, place in running.values()})
+                    step = left[chain].pop(0)
+                    future = pool.submit(run_or_reuse, step, force=force, place=place)
+                    running[future] = chain, place
+                    busy.add(chain)
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    del running[future]
+                    keep(future.result())
+        except BaseException:
+            # The other datasets finish the notebook that they are at.
+            for future in as_completed(running):
+                if future.exception() is None:
+                    keep(future.result())
+            raise
 
 
-def _run_chain(chain: list[Step], force: bool, place: int, stop: Event, done: Any) -> None:
-    for step in chain:
-        if stop.is_set():
-            return
-        done.put(run_or_reuse(step, force=force, place=place))
+def next_chain(left: Sequence[Sequence[Step]], busy: Set[int]) -> int | None:
+    """Choose whose turn it is: the dataset with the most notebooks left, lest it end alone.
+
+    Args:
+        left: By dataset, the notebooks that have not begun.
+        busy: The datasets that a notebook of is running.
+
+    Returns:
+        The place of a dataset in `left`, or None where there is none to go on with.
+    """
+    idle = [chain for chain, steps in enumerate(left) if steps and chain not in busy]
+    return max(idle, key=lambda chain: len(left[chain]), default=None)
