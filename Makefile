@@ -24,9 +24,9 @@ $(READY): requirements.lock pyproject.toml
 figures: $(READY) ## run every notebook and write every figure (PROFILE=workbook, ARGS="--only 03")
 	$(BIN)/python -m semcal_utils.regenerate --profile $(PROFILE) $(ARGS)
 
-publish: figures ## put the outputs of the default run into notebooks/, and its minutes into README
+publish: figures ## put the outputs of the default run into notebooks/, its minutes and results into README
 	$(BIN)/python -m semcal_utils.publishing notebooks
-	$(BIN)/python -m semcal_utils.publishing times
+	$(BIN)/python -m semcal_utils.publishing readme
 
 book: $(READY) ## the HTML book, in build/book/index.html
 	$(BIN)/python -m semcal_utils.publishing book

@@ -59,7 +59,7 @@ def test_every_section_asks_for_a_prediction(path):
     text = "\n".join(cell.source for cell in cells(path) if cell.cell_type == "markdown")
     sections = re.findall(r"^## \d+\. ", text, flags=re.M)
     predictions = text.count("**Before you run:**")
-    panels = 2 if path.stem.startswith("00") else 0  # the slider and the map of the notebooks
+    panels = 1 if path.stem.startswith("00") else 0  # the map of the notebooks
     assert predictions == len(sections) - panels
 
 

@@ -12,11 +12,11 @@ import pytest
 from semcal_utils.publishing import PublishingError
 from semcal_utils.publishing.run_times import (
     ROW,
-    fill_readme,
     minutes,
     seconds_by_notebook,
     sentence,
     statement,
+    with_run_times,
 )
 from semcal_utils.publishing.sources import read_notebook, source_of
 
@@ -46,16 +46,16 @@ def project(tmp_path):
     return tmp_path
 
 
-def test_the_readme_is_filled_once_and_only_in_its_minutes(project):
-    before = (project / "README.md").read_text().splitlines()
-    fill_readme(project)
-    after = (project / "README.md").read_text().splitlines()
-    assert not fill_readme(project)
+def test_only_the_minutes_of_a_readme_change():
+    text = (PROJECT / "README.md").read_text()
+    made = with_run_times(text, PROJECT)
+    assert with_run_times(made, PROJECT) == made
+    before, after = text.splitlines(), made.splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     for old, new in changed:
         assert old.split("|")[:3] == new.split("|")[:3]
         assert old.split("|")[4:] == new.split("|")[4:]
-    for name, times in seconds_by_notebook(project).items():
+    for name, times in seconds_by_notebook(PROJECT).items():
         row = next(line for line in after if line.startswith(f"| [`{name}`]"))
         assert f"| {statement(times)} |" in row
 
@@ -66,10 +66,10 @@ def test_a_notebook_without_a_row_and_a_run_without_times_are_refused(project):
     known["seconds_by_notebook"]["08_more"] = {"all": 1.0}
     cost.write_text(json.dumps(known))
     with pytest.raises(PublishingError, match="08_more: README's table of notebooks has no row"):
-        fill_readme(project)
+        with_run_times((project / "README.md").read_text(), project)
     cost.unlink()
     with pytest.raises(PublishingError, match="no whole run has left its times; run `python"):
-        fill_readme(project)
+        with_run_times((project / "README.md").read_text(), project)
 
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -86,7 +86,7 @@ def test_minutes_in_the_readme_are_those_of_the_last_run(name):
     text = (PROJECT / "README.md").read_text(encoding="utf-8")
     stated = next(row["minutes"] for row in ROW.finditer(text) if row["name"] == name)
     for told, real in zip(numbers_in(stated), numbers_in(statement(MEASURED[name])), strict=True):
-        assert abs(told - real) <= max(1, real / 3), "run `python -m semcal_utils.publishing times`"
+        assert abs(told - real) <= max(1, real / 3), "run `make publish`"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

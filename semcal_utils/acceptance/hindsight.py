@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from semcal_utils.acceptance import accept_probability
-from semcal_utils.acceptance.sharpening import choose_sharpening, sharpening_curve
+from semcal_utils.acceptance.sharpening import best_in_hindsight, sharpening_curve
 from semcal_utils.acceptance.stream_recipe import StreamRecipe, fit_stream_recipe
 from semcal_utils.divergence import kl_divergence, noise_band, reduction_of
 from semcal_utils.divergence.frequencies import expected_filtered_frequencies, label_frequencies
@@ -85,12 +85,14 @@ def _row(
     before = float(kl_divergence(label_frequencies(test_labels, categories), world))
     noise = noise_band(int(np.count_nonzero(world)), len(test_labels))
     reached = reduction_of(before, float(kl_divergence(filtered, world)), noise=noise).value
+    about = recipe.candidates.iloc[0]
     best_power, best = np.nan, reached
     if values.ndim == 1:
         curve = sharpening_curve(values[~own], test_labels, world, categories, held_out=values[own])
-        top = choose_sharpening(curve, minimum_pass_rate=recipe.minimum_pass_rate)
-        best_power, best = top["power"], max(top["deception_reduction"], reached)
-    about = recipe.candidates.iloc[0]
+        top = best_in_hindsight(curve, minimum_pass_rate=recipe.minimum_pass_rate)
+        best_power, best = top["power"], top["deception_reduction"]
+        if reached > best:
+            best_power, best = about["power"], reached
     return {
         "estimator": about["estimator"],
         "method": about["method"],

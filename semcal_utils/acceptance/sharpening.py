@@ -151,6 +151,22 @@ def choose_sharpening(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) ->
     return allowed.loc[allowed["corrected_kl"].idxmin()]
 
 
+def best_in_hindsight(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) -> pd.Series:
+    """Find the row of a sharpening curve that removed most; nobody can know it beforehand.
+
+    Args:
+        curve: from `sharpening_curve` on the items that were judged.
+        minimum_pass_rate: least share to keep; where no row keeps as much, the one that keeps most.
+
+    Returns:
+        The row with the least KL(filtered‖R) as it is, among those that keep enough.
+    """
+    allowed = curve[curve["pass_rate"] >= minimum_pass_rate]
+    if allowed.empty:
+        return curve.loc[curve["pass_rate"].idxmax()]
+    return allowed.loc[allowed["filtered_kl"].idxmin()]
+
+
 def labels_needed(
     log_ratio: ArrayLike,
     labels: Sequence[str],
@@ -203,7 +219,7 @@ def labels_needed(
             hindsight = sharpening_curve(
                 ratios[rest], list(names[rest]), real, categories, held_out=ratios, **options
             )
-            best = choose_sharpening(hindsight, minimum_pass_rate=minimum_pass_rate)
+            best = best_in_hindsight(hindsight, minimum_pass_rate=minimum_pass_rate)
             reached = hindsight.loc[hindsight["power"] == power, "deception_reduction"]
             rows.append(
                 {

@@ -177,8 +177,12 @@ def auc_interval(positive: ArrayLike, score: ArrayLike, *, level: float = 0.95) 
     down = 1 - (ranks[~truth] - rankdata(below)) / len(above)
     area = float(up.mean())
     variance = sum(float(part.var(ddof=1)) / len(part) for part in (up, down) if len(part) > 1)
-    if not 0 < area < 1:
-        return Estimate(area, area, area, area)
+    smaller = min(len(above), len(below))
+    if not 0 < area < 1:  # DeLong's variance is zero there; n of n by Clopper and Pearson
+        end = ((1 - level) / 2) ** (1 / smaller)
+        return Estimate(area, area, *((end, 1.0) if area == 1 else (0.0, 1 - end)))
+    if smaller < 2:
+        return Estimate(area, area, math.nan, math.nan)
     half = float(norm.ppf((1 + level) / 2)) * math.sqrt(variance) / (area * (1 - area))
     middle = math.log(area / (1 - area))
     low, high = (float(expit(middle + side * half)) for side in (-1, 1))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from semcal_utils.acceptance import exact_log_bound
 from semcal_utils.divergence.frequencies import label_frequencies
+from semcal_utils.splits import draw_calibration_part
 from semcal_utils.workspace import Run
 
 COLUMNS = ["item_id", "caption", "label", "fine_label"]
@@ -67,8 +68,8 @@ class Bench:
             The bench for estimators that learn from nothing else than `train`.
         """
         pool = pd.concat([self.train, self.calibration], ignore_index=True)
-        order = np.random.default_rng(seed).permutation(len(pool))
-        held_out = np.isin(np.arange(len(pool)), order[: len(self.calibration)])
+        share = len(self.calibration) / len(pool)
+        held_out = draw_calibration_part(pool["label"], share, seed=seed)
         return replace(self, train=pool[~held_out], calibration=pool[held_out])
 
     def thin_calibration(self, seed: int, share: float = 0.8) -> Bench:
@@ -99,7 +100,8 @@ def open_benches(run: Run, severities: Sequence[str]) -> dict[str, Bench]:
 
     Raises:
         MissingArtefact: captions or splits do not exist; the message names the notebook.
-        ValueError: a severity that was not run, or one whose parts hold no real item.
+        ValueError: a severity that was not run, one whose parts hold no real item, or a label
+            that only general_test holds.
     """
     captions = run.load_table("captions.parquet")
     captions = captions[captions["caption"] != ""]
@@ -115,6 +117,11 @@ def open_benches(run: Run, severities: Sequence[str]) -> dict[str, Bench]:
     everyone = belongs[belongs["severity"] == "general"].set_index("item_id")["role"]
     learnt = captions[captions["part"] == "general_train"]
     general = label_frequencies(learnt["label"], categories)
+    if (general == 0).any():
+        raise ValueError(
+            f"Label {categories[int(np.argmin(general))]!r} of {run.dataset} has captioned items "
+            "in general_test only: leave it out, or move an item of it to general_train."
+        )
     role = learnt["item_id"].map(everyone)
     test = captions.loc[captions["part"] == "general_test", COLUMNS].reset_index(drop=True)
     benches = {}

@@ -68,7 +68,7 @@ _PHRASES: tuple[tuple[str, ...], ...] = (
 _SYNONYMS = {phrase: group for group in _PHRASES for phrase in group}
 _PATTERN = re.compile(
     r"\b(" + "|".join(sorted(map(re.escape, _SYNONYMS), key=len, reverse=True)) + r")\b",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # else ſ would match s, which the synonyms do not know
 )
 
 _SUBJECTS = (
@@ -158,7 +158,7 @@ def likely_words(real: pd.Series, general: pd.Series, *, count: int = 20) -> lis
     """
     seen = [Counter(re.findall(r"\w+", " ".join(part).lower())) for part in (real, general)]
     totals = [sum(counter.values()) for counter in seen]
-    # A tenth of a per mille of pseudo-counts: rare words may not lead by chance.
+    # One per mille of pseudo-counts: rare words may not lead by chance.
     prior = [max(1.0, 1e-3 * total) for total in totals]
     gains = {
         word: np.log((seen[0][word] + prior[0]) / (totals[0] + prior[0]))

@@ -79,7 +79,10 @@ class CaptionReader:
         if self._world == "em":
             self.believed_real = em_frequencies(members, self._general)
         else:
-            confusion = caption_confusion(held_out["label"], posterior, self._categories)
+            confusion = caption_confusion(held_out["label"], posterior, self._categories).to_numpy()
+            # A label without a held-out caption is taken to be read rightly.
+            unseen = np.isnan(confusion).any(axis=1)
+            confusion[unseen] = np.eye(len(confusion))[unseen]
             self.believed_real = bbse_frequencies(members, confusion)
         return self
 

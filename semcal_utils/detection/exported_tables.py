@@ -57,7 +57,11 @@ def export_table(
     latex = shown.to_latex(
         index=False, escape=True, na_rep=UNDEFINED, caption=caption or None, float_format="%.4f"
     )
-    texts = {"csv": table.to_csv(index=False), "tex": latex.replace("‖", r"$\Vert$")}
+    lines = table.to_csv(index=False, lineterminator="\n")
+    texts = {
+        "csv": lines,
+        "tex": latex.replace("‖", r"$\Vert$"),
+    }
     files = []
     for folder in folders:
         for ending, text in texts.items():
@@ -76,4 +80,4 @@ def missing_section(saved: Mapping[str, Mapping[str, object]], section: str, not
 
 
 def _write(place: Path, *, text: str) -> None:
-    place.write_text(text, encoding="utf-8")
+    place.write_text(text, encoding="utf-8", newline="\n")

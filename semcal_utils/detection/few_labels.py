@@ -54,6 +54,7 @@ def few_labels(
                 f"{least} or more, and the calibration part holds {most}."
             )
     rng = np.random.default_rng(seed)
+    wanted = {name for name, share in zip(bench.categories, bench.real, strict=True) if share > 0}
     rows: list[dict[str, Any]] = []
     for name, estimator in estimators.items():
         accept = item_rule(estimator, bench)(bench.test).accept
@@ -66,6 +67,12 @@ def few_labels(
                 accept = stream_rule(estimator, few)(bench.test).accept
                 rows.append(_row(size, repeat, name, accept, bench))
             half = np.arange(size) % 2 == 0
+            if not wanted <= set(drawn["label"][half]):
+                # A label with a single caption: nobody can learn it and check it, too.
+                rows.append(
+                    {"labels": size, "repeat": repeat, "method": CLASSIFIER, "reduction": np.nan}
+                )
+                continue
             taught = replace(bench, train=drawn[half], calibration=drawn[~half])
             reader = CaptionReader().fit(taught)
             accept = stream_rule(reader, taught)(bench.test).accept

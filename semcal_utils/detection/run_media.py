@@ -65,7 +65,7 @@ class RunMedia:
             return None
         from semcal_utils.captioning import load_captioner
 
-        captioner = load_captioner(self._run.path(CAPTIONER))
+        captioner = load_captioner(self._run.load_folder(CAPTIONER))
         return lambda items: self.captions_of(items, captioner)
 
     def early_captions(

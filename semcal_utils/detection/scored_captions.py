@@ -90,5 +90,5 @@ class FreshTokenRatios:
 
 def as_items(captions: Sequence[str]) -> pd.DataFrame:
     """Give captions without an item a table of their own: item_id and caption."""
-    ids = [f"caption-{place}" for place in range(len(captions))]
+    ids = [f"\0caption-{place}" for place in range(len(captions))]  # no item has such an id
     return pd.DataFrame({"item_id": ids, "caption": list(captions)})

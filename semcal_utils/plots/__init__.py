@@ -58,7 +58,14 @@ from semcal_utils.plots.results import (
 )
 from semcal_utils.plots.starts import STARTS, plot_starts
 from semcal_utils.plots.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
-from semcal_utils.plots.style import COLOURS, new_figure, panel_grid, percent, use_style
+from semcal_utils.plots.style import (
+    COLOURS,
+    RECIPE_COLOURS,
+    new_figure,
+    panel_grid,
+    percent,
+    use_style,
+)
 from semcal_utils.plots.summary import plot_models_and_rivals, plot_same_shape
 from semcal_utils.plots.training import (
     plot_captioner_progress,
@@ -70,6 +77,7 @@ from semcal_utils.plots.words import plot_token_contributions, plot_token_log_pr
 
 __all__ = [
     "COLOURS",
+    "RECIPE_COLOURS",
     "STARTS",
     "Card",
     "Frame",

@@ -10,10 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent
+from semcal_utils.plots.style import COLOURS, RECIPE_COLOURS, frame_or_new, legend_above, percent
 
 SERIES = [COLOURS[name] for name in ("real", "general", "right", "wrong", "filtered", "oracle")]
-FORMS = {"paper": COLOURS["rejected"], "item": COLOURS["filtered"], "stream": COLOURS["real"]}
 FIRST_RECALL = 0.02
 UNDEFINED: dict[str, Any] = {
     "ha": "center",
@@ -133,7 +132,7 @@ def plot_auc_against_reduction(
     ):
         ax.plot(path["auc"], path["reduction"], "-", color=colour, linewidth=1.4, label=name)
         ax.plot(path["auc"], path["reduction"], ".", color=colour, markersize=6)
-    for form, colour in FORMS.items():
+    for form, colour in RECIPE_COLOURS.items():
         rows = league[league["form"] == form]
         ax.plot(
             rows["auc"],
@@ -162,16 +161,16 @@ def plot_league(league: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax, 8.2, 4.8)
-    players = league[league["form"].isin(FORMS)]
+    players = league[league["form"].isin(RECIPE_COLOURS)]
     best = players.groupby("method")["reduction"].max().sort_values(na_position="first")
     names = list(best.index)
-    present = [form for form in FORMS if (players["form"] == form).any()]
+    present = [form for form in RECIPE_COLOURS if (players["form"] == form).any()]
     for form in present:
         shift = {"paper": 0.24, "item": 0.0, "stream": -0.24}[form]
         rows = players[players["form"] == form].dropna(subset=["reduction"])
         y = np.array([names.index(name) for name in rows["method"]]) - shift
-        ax.hlines(y, rows["low"], rows["high"], color=FORMS[form], linewidth=3, alpha=0.45)
-        ax.plot(rows["reduction"], y, "o", color=FORMS[form], markersize=7, label=form)
+        ax.hlines(y, rows["low"], rows["high"], color=RECIPE_COLOURS[form], linewidth=3, alpha=0.45)
+        ax.plot(rows["reduction"], y, "o", color=RECIPE_COLOURS[form], markersize=7, label=form)
         for at, value, rate in zip(y, rows["reduction"], rows["pass_rate"], strict=True):
             ax.text(
                 1.015, at, f"{value:6.1%}, keeps {rate:.0%}", va="center", fontsize=8.5,
@@ -207,7 +206,15 @@ def plot_seeds(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         y = np.array([names.index(name) for name in rows["method"]]) - shift
         if rows.empty:
             continue
-        ax.plot(rows["reduction"], y, "o", color=FORMS[form], alpha=0.65, markersize=5, label=form)
+        ax.plot(
+            rows["reduction"],
+            y,
+            "o",
+            color=RECIPE_COLOURS[form],
+            alpha=0.65,
+            markersize=5,
+            label=form,
+        )
         for method, value in rows.groupby("method")["reduction"].mean().items():
             ax.plot(
                 value, names.index(method) - shift, "|", color=COLOURS["ink"], markersize=13,

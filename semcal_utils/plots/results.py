@@ -234,7 +234,12 @@ def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         ax.scatter(x, y, 46, color=colour, label=str(dataset), zorder=3)
         for severity, at_x, at_y in zip(rows["severity"], x, y, strict=True):
             ax.annotate(
-                severity, (at_x, at_y), xytext=(6, -10), textcoords="offset points", fontsize=9
+                severity,
+                (at_x, at_y),
+                xytext=(6, -10 - 10 * place),
+                textcoords="offset points",
+                fontsize=9,
+                color=colour,
             )
     ax.set(xlabel="pass rate", ylabel="deception reduction")
     ax.margins(0.12)

@@ -23,6 +23,11 @@ COLOURS = {
     "wrong": "#D55E00",
     "right": "#009E73",
 }
+RECIPE_COLOURS = {
+    "paper": COLOURS["rejected"],
+    "item": COLOURS["filtered"],
+    "stream": COLOURS["real"],
+}
 # Blue speaks for the world, orange for the stream; white is neither.
 DIVERGING = LinearSegmentedColormap.from_list(
     "stream_world", ["#B35806", "#F1A340", "#FEE0B6", "#FFFFFF", "#C6DBEF", "#56A0D3", "#08519C"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent
+from semcal_utils.plots.style import COLOURS, RECIPE_COLOURS, frame_or_new, legend_above, percent
 
 
 def plot_same_shape(
@@ -27,8 +27,7 @@ def plot_same_shape(
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax, 8.4, 3.8)
-    colours = {"a perfect filter": "#BBBBBB", "paper": COLOURS["general"]}
-    colours |= {"item": COLOURS["filtered"], "stream": COLOURS["real"]}
+    colours = RECIPE_COLOURS | {"a perfect filter": "#BBBBBB"}
     lowest = min(float(np.quantile(values, 0.001)) for values in drawn.values())
     edges = np.linspace(min(lowest, published) - 0.002, 1.0, 90).tolist()
     for name, values in drawn.items():

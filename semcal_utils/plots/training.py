@@ -52,7 +52,7 @@ def plot_loss_curves(
         # The first steps start at log(vocabulary) and would flatten everything after them.
         low, high = history["loss"].min(), held_out["loss"].max()
         ax.set_ylim(low - 0.1 * (high - low) - 0.02, high + 0.25 * (high - low) + 0.05)
-    ax.locator_params(axis="x", nbins=4)
+    ax.locator_params(axis="x", nbins=3)
     ax.set(xlabel="step", ylabel="loss, nats per token", title=title)
     if legend:
         ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))

@@ -3,7 +3,7 @@
     python -m semcal_utils.publishing notebooks      # outputs of the last run into notebooks/
     python -m semcal_utils.publishing book           # an HTML site in build/book/
     python -m semcal_utils.publishing assignments    # student and solution versions
-    python -m semcal_utils.publishing times          # README's table of minutes, from the last run
+    python -m semcal_utils.publishing readme         # README's minutes and results
 
 Every refusal names the notebook, the cell and the remedy.
 """

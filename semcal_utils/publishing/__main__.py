@@ -1,4 +1,4 @@
-"""The command line of this room: `notebooks`, `book`, `assignments` and `times`."""
+"""The command line of this room: `notebooks`, `book`, `assignments` and `readme`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("notebooks", help="put the outputs of the last run into notebooks/")
     add("book", help="build the HTML book in build/book/")
     add("assignments", help="write student and solution versions into assignments/")
-    add("times", help="fill README's table of minutes from the last whole run")
+    add("readme", help="fill README's minutes and results from the last whole run")
     options = parser.parse_args(arguments)
     began = time.perf_counter()
     try:
@@ -62,14 +62,14 @@ def assignments(root: Path) -> list[str]:
     return [totals.to_string(), f"{len(table)} exercises in {root / FOLDER}"]
 
 
-def times(root: Path) -> list[str]:
-    """Fill README's minutes, and return whether they changed."""
-    from semcal_utils.publishing.run_times import fill_readme
+def readme(root: Path) -> list[str]:
+    """Fill README's minutes and results, and return whether they changed."""
+    from semcal_utils.publishing.reported import fill_readme
 
     return ["README.md " + ("written" if fill_readme(root) else "was up to date")]
 
 
-COMMANDS = {"notebooks": notebooks, "book": book, "assignments": assignments, "times": times}
+COMMANDS = {"notebooks": notebooks, "book": book, "assignments": assignments, "readme": readme}
 
 if __name__ == "__main__":
     sys.exit(main())

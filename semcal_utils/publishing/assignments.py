@@ -146,7 +146,7 @@ def nbgrader_metadata(cell: Cell, role: str, points: int | None) -> dict[str, ob
 
 def without_hidden(source: str) -> str:
     """Return the source of a hidden check without what its markers enclose."""
-    pattern = rf"^{re.escape(BEGIN_HIDDEN)}\n.*?^{re.escape(END_HIDDEN)}\n?"
+    pattern = rf"^[ \t]*{re.escape(BEGIN_HIDDEN)}[ \t]*\n.*?^[ \t]*{re.escape(END_HIDDEN)}[ \t]*\n?"
     return re.sub(pattern, "", source, flags=re.M | re.S).rstrip("\n")
 
 

@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-from semcal_utils import workspace
 from semcal_utils.publishing.problems import PublishingError
 
 COST = Path("figures") / "all" / "cost_of_the_run.json"
@@ -53,25 +52,17 @@ def sentence(times: dict[str, float]) -> str:
     return f"The last whole run took {listed}."
 
 
-def fill_readme(root: Path) -> bool:
-    """Write the minutes of the last run into README's table of notebooks.
-
-    Returns:
-        Whether README changed.
+def with_run_times(text: str, root: Path) -> str:
+    """Return README's text with the minutes of the last run in its table of notebooks.
 
     Raises:
         PublishingError: The table lacks a notebook of the run.
     """
-    path = root / "README.md"
-    text = path.read_text(encoding="utf-8")
     times = seconds_by_notebook(root)
     if missing := set(times) - {match["name"] for match in ROW.finditer(text)}:
         problem = "README's table of notebooks has no row for it"
         raise PublishingError(min(missing), None, problem, "add `| [`name`](…) | question | 1 | …`")
-    made = ROW.sub(lambda match: with_minutes(match, times), text)
-    if made != text:
-        workspace.write_atomically(path, lambda partial: partial.write_text(made, encoding="utf-8"))
-    return made != text
+    return ROW.sub(lambda match: with_minutes(match, times), text)
 
 
 def with_minutes(row: re.Match[str], times: dict[str, dict[str, float]]) -> str:

@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(table_of_steps(steps))
             return 0
         if options.check or options.repair:
+            # Damage may lie before the notebooks that were asked for, so all are looked at.
+            steps = select_steps(plan, dataset=options.dataset, only=None, start=None)
             damaged = look_for_damage(steps, discard=options.repair)
             if options.check:
                 return 1 if damaged else 0

@@ -37,11 +37,6 @@ def run_of(step: Step) -> workspace.Run | None:
     return workspace.Run(step.profile, step.dataset, folder, folder / "figures")
 
 
-def finished_before(step: Step) -> bool:
-    """Tell whether the last finished run had the same source, parameters and inputs."""
-    return reason_to_run(step) == ""
-
-
 def reason_to_run(step: Step) -> str:
     """Say why a notebook must run, or return an empty text when its last run is still true.
 

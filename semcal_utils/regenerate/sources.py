@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 NAME = PACKAGE.name
+DOTTED = re.compile(rf"{NAME}(\.\w{{1,80}})+")  # a module that is imported by its name
 # What runs a notebook, and with which environment, decides its outcome, too.
 ALWAYS = (f"{NAME}.regenerate.runner",)
 
@@ -64,7 +66,7 @@ def names_in(tree: ast.AST, package: str) -> Iterator[str]:
             base = ".".join([*(start if node.level else []), *filter(None, [node.module])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and str(node.value).startswith(f"{NAME}."):
+        elif isinstance(node, ast.Constant) and DOTTED.fullmatch(str(node.value)):
             yield str(node.value)
 
 

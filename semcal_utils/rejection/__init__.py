@@ -137,7 +137,12 @@ class SemanticFilter:
             return self._decide_table(items)
         if isinstance(items, Mapping):
             return self._decide_one(items, ratios_of_items([items], self._ratio_of_captions)[0])
-        return self._decide_table(pd.DataFrame(list(items)))
+        rows = list(items)
+        table = pd.DataFrame(rows)
+        if rows and self._ratio_of_captions is not None:
+            # Each item by its own ratio where it has one, whatever its neighbours bring.
+            table["log_ratio"] = ratios_of_items(rows, self._ratio_of_captions)
+        return self._decide_table(table)
 
     def flow(
         self, items: Iterable[Mapping[str, Any]], *, batch_size: int = 1

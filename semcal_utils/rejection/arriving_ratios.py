@@ -87,17 +87,21 @@ def ratios_of_items(
     Raises:
         ValueError: if an item has no log_ratio and there is no way to compute it.
     """
-    if all("log_ratio" in item for item in items):
-        return [_number(item["log_ratio"]) for item in items]
+    ratios = [_number(item.get("log_ratio")) for item in items]
+    lacking = [place for place, item in enumerate(items) if "log_ratio" not in item]
+    if not lacking:
+        return ratios
     if ratio_of_captions is None:
         nameless = next(item for item in items if "log_ratio" not in item)
         raise ValueError(
             f"item {nameless.get('item_id')!r} has no log_ratio; give it one, or give the filter "
             "ratio_of_captions."
         )
-    captions = [item.get("caption") for item in items]
+    captions = [items[place].get("caption") for place in lacking]
     table = pd.DataFrame({"item_id": None, "caption": pd.Series(captions, dtype=object)})
-    return ratios_of_table(table, ratio_of_captions).tolist()
+    for place, ratio in zip(lacking, ratios_of_table(table, ratio_of_captions), strict=True):
+        ratios[place] = float(ratio)
+    return ratios
 
 
 def tables_of_items(

@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
 def write_json(path: Path, value: object) -> None:
     """Write `value` as readable JSON, whole or not at all."""
     text = json.dumps(plain(value), indent=1, ensure_ascii=False, sort_keys=False) + "\n"
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

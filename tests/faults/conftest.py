@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tiny_projects import Project
+from fault_projects import Project
 
 
 @pytest.fixture(scope="session")

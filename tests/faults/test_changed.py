@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tiny_projects import PROFILE, assert_same_outcome
+from fault_projects import PROFILE, assert_same_outcome
 
 from semcal_utils.workspace import open_run, stamps
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fault_projects import assert_same_outcome
 from safetensors.numpy import save_file
-from tiny_projects import assert_same_outcome
 
 from semcal_utils import workspace
 from semcal_utils.workspace import DamagedArtefact, open_run

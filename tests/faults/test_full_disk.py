@@ -9,7 +9,7 @@ import sys
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from tiny_projects import Project, assert_same_outcome
+from fault_projects import Project, assert_same_outcome
 
 from semcal_utils.workspace import StorageFailed, open_run
 

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from tiny_projects import Project, assert_same_outcome, kill
+from fault_projects import Project, assert_same_outcome, kill
 
 KILLS = 20
 LONGEST = 24.0

@@ -11,7 +11,7 @@ import time
 
 import pandas as pd
 import pytest
-from tiny_projects import Project, assert_same_outcome, wait_for
+from fault_projects import Project, assert_same_outcome, wait_for
 
 from semcal_utils.workspace import held, open_run
 

@@ -1,0 +1,90 @@
+"""README's minutes and its table of what comes out, from the last run's own numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from semcal_utils import workspace
+from semcal_utils.publishing.problems import PublishingError
+from semcal_utils.publishing.run_times import DATASETS, with_run_times
+
+PLACE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.S)
+HEAD = (
+    "| dataset | severity | KL(G‖R), nats | `paper` recipe | keeps | `stream` recipe | keeps "
+    "| label oracle keeps |\n|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def fill_readme(root: Path) -> bool:
+    """Write the minutes and the results of the last run into README.
+
+    Returns:
+        Whether README changed.
+
+    Raises:
+        PublishingError: README lacks a notebook of the run or the place for the results, or the
+            run's numbers are missing.
+    """
+    path = root / "README.md"
+    text = path.read_text(encoding="utf-8")
+    made = with_results(with_run_times(text, root), root)
+    if made != text:
+        workspace.write_atomically(
+            path, lambda partial: partial.write_text(made, encoding="utf-8", newline="\n")
+        )
+    return made != text
+
+
+def with_results(text: str, root: Path) -> str:
+    """Return README's text with its table of results made anew.
+
+    Args:
+        text: README's text, with a line `<!-- results -->` and one `<!-- end of results -->`.
+        root: The project.
+
+    Raises:
+        PublishingError: A figure's numbers are missing, or README has no place for the table.
+    """
+    if not PLACE.search(text):
+        raise PublishingError(
+            "README.md", None, "it has no place for the results", "add the two result comments"
+        )
+    rows = [row for dataset in DATASETS for row in rows_of(dataset, root)]
+    return PLACE.sub(lambda _: HEAD + "".join(rows), text)
+
+
+def rows_of(dataset: str, root: Path) -> list[str]:
+    """Return one row per severity at which there was something to reduce."""
+    recipes = numbers(root, dataset, "05_recipes")["rows"]
+    distances = numbers(root, dataset, "02_severities")
+    made = []
+    for severity in dict.fromkeys(row["severity"] for row in recipes):
+        found = {row["recipe"]: row for row in recipes if row["severity"] == severity}
+        if found["paper"]["reduction"] is None:
+            continue
+        oracle = found["stream"]["pass rate"] / found["stream"]["of oracle's"]
+        made.append(
+            f"| `{dataset}` | {severity} | {distances[severity]['kl']:.2f} "
+            f"| {reduction(found['paper'])} | {found['paper']['pass rate']:.0%} "
+            f"| {reduction(found['stream'])} | {found['stream']['pass rate']:.0%} "
+            f"| {oracle:.0%} |\n"
+        )
+    return made
+
+
+def reduction(row: dict[str, float]) -> str:
+    """Return a deception reduction with its interval."""
+    return f"{row['reduction']:.1%} ({row['low']:.1%}–{row['high']:.1%})"
+
+
+def numbers(root: Path, dataset: str, figure: str) -> dict[str, Any]:
+    """Read the numbers behind a published figure."""
+    path = root / "figures" / dataset / f"{figure}.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        remedy = "run `python -m semcal_utils.regenerate` from end to end"
+        raise PublishingError(f"{dataset}/{figure}.json", None, "it is missing", remedy) from error
