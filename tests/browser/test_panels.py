@@ -102,7 +102,8 @@ def test_the_stream_panel_follows_its_knobs_plays_and_pauses(open_notebook, reco
     before = picture.inner_text()
     page.get_by_label("severity").first.select_option("baseline")
     changes(page, picture, before)
-    assert re.search(r"evidence E, stream\s+\S+\s+silent", picture.inner_text())
+    told = picture.inner_text()
+    assert re.search(r"evidence E, stream\s+[^\n]+\s+silent", told), told
 
     delay = median_delay(page, picture, "share of the recipe's log bound")
     record_property("median_delay_ms", delay)
