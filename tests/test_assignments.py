@@ -14,7 +14,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from semcal_utils.publishing.assignments import REPORT_STUB, write_assignments
+from semcal_utils.publishing.assignments import REPORT_STUB, without_hidden, write_assignments
 from semcal_utils.publishing.exercises import read_exercises, with_answer, without_solution
 from semcal_utils.publishing.problems import PublishingError
 from semcal_utils.publishing.sources import (
@@ -214,3 +214,12 @@ def test_a_notebook_without_exercises_is_refused(tmp_path):
     write_notebook(tmp_path / "notebooks" / "00_start_here.ipynb", notebook)
     with pytest.raises(PublishingError, match="00_start_here: it has no exercise; add a section"):
         write_assignments(tmp_path)
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+def test_a_hidden_test_is_cut_out_wherever_its_markers_stand(indent):
+    source = (
+        f"if True:\n{indent}### BEGIN HIDDEN TESTS \n{indent}assert answer() == 'secret'\n"
+        f"{indent}### END HIDDEN TESTS\n    pass"
+    )
+    assert "secret" not in without_hidden(source)

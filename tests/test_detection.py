@@ -109,3 +109,14 @@ def test_held_out_labels_turn_a_ratio_into_an_honest_probability():
 
 def test_a_held_out_part_of_one_class_gives_its_base_rate():
     assert detection_probability([0.0, 1.0], [0.3, 0.4], [True, True]).tolist() == [1.0, 1.0]
+
+
+def test_a_perfect_ranking_of_a_few_items_is_not_called_certain():
+    few = auc_interval([True, False], [2.0, 1.0])
+    assert (few.value, few.high) == (1.0, 1.0)
+    assert few.low < 0.1
+    reversed_pair = auc_interval([False] * 40 + [True] * 40, [1.0] * 40 + [0.0] * 40)
+    assert reversed_pair.value == 0
+    assert 0.05 < reversed_pair.high < 0.12
+    alone = auc_interval([True, False, False, False], [1.5, 2.0, 1.0, 0.0])
+    assert math.isnan(alone.low)

@@ -302,6 +302,20 @@ def test_captions_are_scored_by_the_given_ratio() -> None:
         SemanticFilter(log_bound=0.0, seed=0).decide({"item_id": "a", "caption": "ab"})
 
 
+def test_an_item_meets_the_same_decision_whatever_its_neighbours_bring() -> None:
+    items = [{"item_id": "a", "log_ratio": 0.0}, {"item_id": "b", "caption": "two fires"}]
+
+    def semantic() -> SemanticFilter:
+        return SemanticFilter(
+            log_bound=0.0, seed=0, ratio_of_captions=lambda texts: np.zeros(len(texts))
+        )
+
+    alone = [semantic().decide(item).accepted for item in items]
+    together = [decision.accepted for decision in semantic().flow(items, batch_size=2)]
+    table = semantic().decide(items)
+    assert alone == together == table["accepted"].tolist() == [True, True]
+
+
 def test_two_language_models_drive_the_filter() -> None:
     captions = ["two fire engines at sunset", "a duck beside a house", "fire by the sea"]
     tokenizer = train_tokenizer(captions, vocabulary_size=270)

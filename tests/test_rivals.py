@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -213,3 +215,30 @@ def test_missing_artefacts_name_their_notebook(tmp_path):
     empty = workspace.open_run("tiny", "nothing", root=tmp_path)
     with pytest.raises(workspace.MissingArtefact, match="01_captioning"):
         open_benches(empty, ["severe"])
+
+
+def test_a_label_without_held_out_captions_does_not_stop_label_shift(bench):
+    lacking = bench.calibration[bench.calibration["label"] != "fire"].reset_index(drop=True)
+    reader = CaptionReader("bbse").fit(replace(bench, calibration=lacking))
+    assert np.isclose(np.sum(reader.believed_real), 1)
+
+
+def test_a_resplit_keeps_every_label_on_both_sides(bench):
+    fires = bench.train[bench.train["label"] == "fire"].head(4)
+    others = bench.train[bench.train["label"] != "fire"]
+    rare = replace(
+        bench,
+        train=pd.concat([fires, others], ignore_index=True),
+        calibration=bench.calibration[bench.calibration["label"] != "fire"],
+    )
+    for seed in range(6):
+        divided = rare.resplit(seed)
+        assert "fire" in set(divided.train["label"]) & set(divided.calibration["label"])
+
+
+def test_a_label_that_only_general_test_holds_is_named(run, bench):
+    captions = run.load_table("captions.parquet")
+    captions.loc[captions["part"] == "general_test", "label"] = "quake"
+    run.table("captions.parquet", lambda: captions, changed=True)
+    with pytest.raises(ValueError, match=r"Label 'quake' of .* general_test only"):
+        open_benches(run, ["severe"])

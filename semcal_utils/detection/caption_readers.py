@@ -79,7 +79,7 @@ class CaptionReader:
         if self._world == "em":
             self.believed_real = em_frequencies(members, self._general)
         else:
-            confusion = caption_confusion(held_out["label"], posterior, self._categories).to_numpy()
+            confusion = np.array(caption_confusion(held_out["label"], posterior, self._categories))
             # A label without a held-out caption is taken to be read rightly.
             unseen = np.isnan(confusion).any(axis=1)
             confusion[unseen] = np.eye(len(confusion))[unseen]
