@@ -35,7 +35,10 @@ def run(tmp_path, bench, models):
     run = workspace.open_run("tiny", "words", root=tmp_path)
     tokenizer, general, real = models
     for name, model in (("general", general), ("real_severe", real)):
-        save_language_model(model, tokenizer, run.path(f"models/{name}"))
+        run.make_folder(
+            f"models/{name}",
+            lambda place, model=model: save_language_model(model, tokenizer, place),
+        )
     known = pd.concat([bench.calibration, bench.test])
     scores = score_pair(general, real, tokenizer, known["caption"].tolist(), progress=False)
     scores["item_id"] = known["item_id"].to_numpy()
@@ -129,7 +132,8 @@ def test_a_runs_texts_are_read_and_their_words_alone_are_captions(run, bench):
     import datasets
 
     table = pd.DataFrame({"item_id": ["a", "b"], "text": ["one  two", "three"]})
-    datasets.Dataset.from_pandas(table).save_to_disk(str(run.path("items")))
+    items = datasets.Dataset.from_pandas(table)
+    run.make_folder("items", lambda place: items.save_to_disk(str(place)))
     media = RunMedia(run)
     assert media.kind == "text"
     assert media.arrays(["b", "a"]) == ["three", "one  two"]

@@ -161,15 +161,15 @@ def test_outputs_that_were_not_published_are_told_apart(project):
 
 
 def test_outputs_and_metadata_do_not_make_a_finished_run_untrue(project, monkeypatch):
+    from semcal_utils.regenerate.marks import made_from
     from semcal_utils.regenerate.plan import Step
-    from semcal_utils.regenerate.runner import state_of as state_of_run
 
     monkeypatch.setenv("SEMCAL_ROOT", str(project))
     path = notebook_of(project)
     step = Step(NAME, None, "workbook", path, project / "x.ipynb", {})
-    before = state_of_run(step)
+    before = made_from(step)
     publish(project)
-    assert state_of_run(step) == before
+    assert made_from(step) == before
 
 
 # --- what is refused ------------------------------------------------------------------------------

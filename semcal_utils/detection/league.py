@@ -7,10 +7,12 @@ calibration part's labels. The language models also run as published (`paper`).
 
 from __future__ import annotations
 
-import pickle
+import gc
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -245,5 +247,16 @@ def refit_seeds(
 
 
 def _megabytes(estimator: RatioEstimator) -> float:
-    """Size of what has to be kept in memory to score, in megabytes (never written to disk)."""
-    return len(pickle.dumps(estimator, protocol=pickle.HIGHEST_PROTOCOL)) / 1e6
+    """Size of what has to be kept in memory to score, in megabytes."""
+    total = 0
+    seen: set[int] = set()
+    waiting: list[Any] = [estimator]
+    while waiting:
+        thing = waiting.pop()
+        # Code is shared by all estimators and counts for none.
+        if id(thing) in seen or isinstance(thing, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(thing))
+        total += sys.getsizeof(thing)
+        waiting.extend(gc.get_referents(thing))
+    return total / 1e6
