@@ -44,7 +44,7 @@ types: $(READY) ## mypy on the package
 	$(BIN)/mypy
 
 unit: $(READY) ## unit tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 smoke: $(READY) ## the whole workbook once, in the smoke profile
 	$(BIN)/python -m pytest -m workbook

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import functools
 import http.server
-import shutil
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 SCREENS = {
     "desktop": {"width": 1280, "height": 900},
     "phone": {"width": 390, "height": 844},
 }
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LOOK = """() => {
     const article = document.querySelector('.bd-article') || document.body;
     const now = image => !image.loading.includes('lazy') && !(image.complete && image.naturalWidth);
@@ -43,15 +41,12 @@ def served(folder: Path):
         server.shutdown()
 
 
-def complaints_of(folder: Path, names: list[str] | None = None) -> list[str]:
+def complaints_of(browser: Any, folder: Path, names: list[str] | None = None) -> list[str]:
     """Return what is wrong with each page of a folder, on each screen, light and dark."""
-    from playwright.sync_api import sync_playwright
-
     pages = (path.relative_to(folder) for path in folder.rglob("*.html"))
     names = names or sorted(str(page) for page in pages if page.parts[0] != "_static")
     found: list[str] = []
-    with served(folder) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with served(folder) as address:
         for screen, size in SCREENS.items():
             for scheme in ("light", "dark"):
                 context = browser.new_context(viewport=size, color_scheme=scheme)
@@ -94,5 +89,4 @@ def complaints_of(folder: Path, names: list[str] | None = None) -> list[str]:
                     if light != (scheme == "light"):
                         found.append(f"{name} on {screen}: {scheme} is {seen['ground']}")
                 context.close()
-        browser.close()
     return found

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import re
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from browser_pages import CHROMIUM, complaints_of
+from browser_pages import complaints_of
 from tiny_projects import NAME, a_source, an_executed_copy, picture, read, write_project
 
 from semcal_utils import workspace
@@ -21,8 +20,6 @@ from semcal_utils.publishing.mathml import as_mathml
 from semcal_utils.publishing.sources import find_notebooks, read_notebook, source_of
 
 PROJECT = Path(__file__).parents[1]
-no_browser = CHROMIUM is None or find_spec("playwright") is None
-in_browser = pytest.mark.skipif(no_browser, reason="needs playwright, and chromium on the PATH")
 
 
 def tiny_book_project(root):
@@ -88,20 +85,18 @@ def test_no_page_names_a_script_or_a_style_of_another_host(tiny_book):
         assert not [url for url in loaded if url.startswith(("http", "//"))], path
 
 
-@in_browser
-def test_pages_of_the_small_book_fit_every_screen_and_ask_nobody(tiny_book):
-    assert complaints_of(tiny_book) == []
+def test_pages_of_the_small_book_fit_every_screen_and_ask_nobody(tiny_book, browser):
+    assert complaints_of(browser, tiny_book) == []
 
 
-@in_browser
 @pytest.mark.long
-def test_every_page_of_the_whole_book_fits_every_screen_and_asks_nobody(tmp_path):
+def test_every_page_of_the_whole_book_fits_every_screen_and_asks_nobody(tmp_path, browser):
     try:
         pages = build_book(PROJECT, tmp_path / "book")
     except PublishingError as refusal:
         pytest.skip(f"needs published notebooks or a finished run: {refusal}")
     assert len(list(pages.rglob("*.html"))) > 25
-    assert complaints_of(pages) == []
+    assert complaints_of(browser, pages) == []
 
 
 def test_without_a_run_or_a_publication_the_book_is_refused(tmp_path):

@@ -72,5 +72,6 @@ def test_a_table_of_texts_of_your_own_goes_through_the_whole_workbook(tmp_path):
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr[-4000:]
-    results = (tmp_path / "data" / "runs" / "mine" / "all" / "results.csv").read_text()
+    tables = tmp_path / "data" / "runs" / "mine" / "all" / "tables"
+    results = (tables / "07_results.csv").read_text()
     assert results.count("mine,") == 2

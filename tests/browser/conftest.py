@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,8 +16,6 @@ import pytest
 from semcal_utils import workspace
 
 PROJECT = Path(__file__).parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 LABELS = ["fire", "flood", "food", "music", "sport"]
 REAL = np.array([0.04, 0.06, 0.3, 0.35, 0.25])
 HOSTILE = '<script>window.semcalRan=1</script> "><img src=x onerror="window.semcalRan=1">'
@@ -37,26 +34,9 @@ PARAMETERS = {
 
 
 @pytest.fixture(scope="session")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    pytest.importorskip("voila", reason="voila is not installed")
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    with api.sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        found = found or (own if Path(own).exists() else None)
-        if found is None:
-            pytest.skip(
-                f"no browser is installed: there is no {', '.join(BROWSERS)}, and "
-                "`playwright install chromium` was not run"
-            )
-        opened = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="session")
 def address(browser, tmp_path_factory):
     """Where the notebooks are served, until the last test is over."""
+    pytest.importorskip("voila", reason="voila is not installed")
     root = tmp_path_factory.mktemp("project")
     (root / "notebooks").mkdir()
     (root / "pyproject.toml").touch()
