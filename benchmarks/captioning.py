@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
-import resource
 import time
 import warnings
 from typing import Any
@@ -18,7 +16,7 @@ from semcal_utils.media import load_lessons, load_stream, modality
 from semcal_utils.workspace import open_run
 
 DRAWN = 1000  # different items; more are the same files again, decoded anew each time
-WARM_UP = 1000  # items captioned before the clock and the memory gauge are read
+WARM_UP = 1000  # items captioned before the clock is read
 
 
 def run(*, items: int = 10_000, profile: str = "workbook") -> dict[str, Any]:
@@ -29,8 +27,7 @@ def run(*, items: int = 10_000, profile: str = "workbook") -> dict[str, Any]:
         profile: run whose captioners are used; where it has none, one is trained briefly.
 
     Returns:
-        By dataset: seconds, items per second, items without caption, threads, and by how many MB
-        the peak memory grew from the first 1,000 items to all of them.
+        By dataset: seconds, items per second, items without caption and threads.
     """
     disable_progress_bars()
     return {name: captioned(name, items, profile) for name in ("city_pictures", "city_sounds")}
@@ -42,7 +39,6 @@ def captioned(dataset: str, items: int, profile: str) -> dict[str, Any]:
     stream = _repeated(load_stream(dataset, items=min(items, DRAWN), seed=1, progress=False), items)
     caption_table(stream.select(range(min(WARM_UP, items))), captioner, progress=False)
     damaged = _with_damaged(stream, items // 2)
-    before = _peak_megabytes()
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the damaged item, counted below
@@ -54,8 +50,6 @@ def captioned(dataset: str, items: int, profile: str) -> dict[str, Any]:
         "items_per_s": items / seconds,
         "without_caption": int((table["reason"] != "").sum()),
         "threads": torch.get_num_threads(),
-        "peak_memory_mb": _peak_megabytes(),
-        "peak_memory_growth_mb": _peak_megabytes() - before,
     }
 
 
@@ -82,11 +76,6 @@ def _with_damaged(stream: Dataset, place: int) -> Dataset:
     )
     after = range(place + 1, len(stream))
     return concatenate_datasets([stream.select(range(place)), damaged, stream.select(after)])
-
-
-def _peak_megabytes() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if platform.system() == "Darwin" else 2**10)
 
 
 if __name__ == "__main__":
