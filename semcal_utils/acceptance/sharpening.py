@@ -145,10 +145,7 @@ def choose_sharpening(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) ->
     Returns:
         The row with the least KL(filtered‖R), less its noise floor, among those that keep enough.
     """
-    allowed = curve[curve["pass_rate"] >= minimum_pass_rate]
-    if allowed.empty:
-        return curve.loc[curve["pass_rate"].idxmax()]
-    return allowed.loc[allowed["corrected_kl"].idxmin()]
+    return _least(curve, "corrected_kl", minimum_pass_rate)
 
 
 def best_in_hindsight(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) -> pd.Series:
@@ -161,10 +158,7 @@ def best_in_hindsight(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) ->
     Returns:
         The row with the least KL(filtered‖R) as it is, among those that keep enough.
     """
-    allowed = curve[curve["pass_rate"] >= minimum_pass_rate]
-    if allowed.empty:
-        return curve.loc[curve["pass_rate"].idxmax()]
-    return allowed.loc[allowed["filtered_kl"].idxmin()]
+    return _least(curve, "filtered_kl", minimum_pass_rate)
 
 
 def labels_needed(
@@ -231,3 +225,10 @@ def labels_needed(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _least(curve: pd.DataFrame, measure: str, minimum_pass_rate: float) -> pd.Series:
+    allowed = curve[curve["pass_rate"] >= minimum_pass_rate]
+    if allowed.empty:
+        return curve.loc[curve["pass_rate"].idxmax()]
+    return allowed.loc[allowed[measure].idxmin()]

@@ -7,9 +7,10 @@ import re
 import shutil
 from pathlib import Path
 
+from semcal_utils.publishing.run_times import DATASETS
 from semcal_utils.publishing.sources import Notebook, code_cells, source_of, tags_of
 
-DATASETS = ("all", "city_pictures", "city_sounds", "library_docs")
+FOLDERS = ("all", *DATASETS)
 FIGURE = re.compile(r'"(\d\d_[a-z_]+)"')
 
 
@@ -50,7 +51,7 @@ def gallery_page(notebooks: dict[str, Notebook], figures: Path, target: Path) ->
     readings = readings_by_figure(notebooks)
     lines = ["# Figures", "", "Every figure of the last run; the numbers behind each lie beside it"]
     lines += ["in the folder `figures/`, as JSON.", ""]
-    for dataset in DATASETS:
+    for dataset in FOLDERS:
         paths = sorted((figures / dataset).glob("*.png"))
         if not paths:
             continue
