@@ -23,8 +23,10 @@ shared: {SEVERITIES: [baseline, moderate]}
 notebooks:
   01_captioning: {LESSONS: 240, EPOCHS_OF_CAPTIONER: 2}
   02_fine_tuning: {VOCABULARY: 300, WIDTH: 32, LAYERS: 1, EPOCHS: 2.0, REAL_EPOCHS: 1.0, SAMPLES: 9}
-  04_rejection_sampling: {REPEATS: 20}
+  04_rejection_sampling: {REPEATS: 20, STREAMS: 20, STREAM_ITEMS: 300, FRAMES: 3}
   05_divergence_metrics: {RESAMPLES: 20}
+  06_detection_metrics: {RESAMPLES: 5, SEEDS: 1, JUDGED_ITEMS: 40, EARLY_STEPS: 0}
+  07_results: {REPEATS: 20}
 datasets:
   city_pictures: {ITEMS: %d}
 """
@@ -83,9 +85,13 @@ class Project:
             for path in sorted(self.run.rglob("*.parquet"))
             if not any(part.startswith(".") for part in path.relative_to(self.run).parts)
         }
+        published = [self.run / "league.csv", *sorted((self.runs / "all" / "tables").glob("*.csv"))]
         metrics = json.loads((self.run / "metrics.json").read_text())
-        results = pd.read_csv(self.runs / "all" / "results.csv")
-        return {**tables, "metrics.json": metrics, "results.csv": results}
+        return {
+            **tables,
+            "metrics.json": metrics,
+            **{path.name: pd.read_csv(path) for path in published},
+        }
 
     def hidden_leftovers(self) -> list[str]:
         """Return the temporary files that nothing uses any more."""
