@@ -38,6 +38,7 @@ nb_ipywidgets_js = {}
 nb_code_prompt_show = "Show the solution"
 nb_code_prompt_hide = "Hide the solution"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # for formulas in what a cell prints
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 suppress_warnings = ["mystnb.unknown_mime_type", "ref.python"]
