@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ TESTS = {
         "test_acceptance.py",
         "test_bounds.py",
         "test_calibration.py",
+        "test_hindsight.py",
+        "test_light_classifier.py",
         "test_oracles.py",
         "test_stream_recipe.py",
     ],
@@ -53,19 +56,23 @@ def main() -> int:
     parser.add_argument("--rooms", nargs="+", choices=list(TESTS), default=list(TESTS))
     parser.add_argument("--sample", type=int, default=40, help="mutants of each room")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2, help="mutants tried at once")
     options = parser.parse_args()
     found = {}
     for room in options.rooms:
         rng = np.random.default_rng(options.seed)
         everything = list(mutants_of(room))
-        chosen = rng.permutation(len(everything))[: options.sample]
-        survivors = []
-        for place in sorted(chosen):
+        chosen = sorted(rng.permutation(len(everything))[: options.sample])
+
+        def lives(place: int, room: str = room, everything: list = everything) -> bool:
             path, line, what, source = everything[place]
-            if survives(room, path, source):
-                survivors.append(f"{path.relative_to(PROJECT)}:{line}: {what}")
-                print(f"survived  {survivors[-1]}", flush=True)
-        killed = len(chosen) - len(survivors)
+            alive = survives(room, path, source)
+            if alive:
+                print(f"survived  {path.relative_to(PROJECT)}:{line}: {what}", flush=True)
+            return alive
+
+        with ThreadPoolExecutor(options.jobs) as pool:
+            killed = len(chosen) - sum(pool.map(lives, chosen))
         found[room] = {"mutants": len(everything), "tried": len(chosen), "killed": killed}
         print(f"{room}: {killed} of {len(chosen)} killed ({len(everything)} possible)", flush=True)
     print(json.dumps(found))
