@@ -7,7 +7,7 @@ predict a token; logarithms are taken in float32 or better, a chunk of positions
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.scoring.heads import Precision, VocabularyHead, vocabulary_head
+from semcal_utils.scoring.linear_layers import fast_linear_layers
 from semcal_utils.scoring.prefixes import PrefixTree, reads_trees, tree_log_probs
 from semcal_utils.scoring.token_batches import IGNORED, TokenBatch, TokenWindow, lay_out
 
@@ -141,7 +142,8 @@ def window_log_probs(
     found = [np.full(max(length - 1, 0), np.nan) for length in lengths]
     # The library warns of filling without a mask; to the right of a text it needs none. Around all
     # batches, autocast rounds the weights once instead of once per batch.
-    with evaluating(model), quiet_transformers(), network_precision(model.device, precision):
+    fast = fast_linear_layers(model) if precision == "float32" else nullcontext()
+    with evaluating(model), quiet_transformers(), network_precision(model.device, precision), fast:
         head = vocabulary_head(model, precision)
         fits = tree is not None and tree.width <= token_budget
         if tree is not None and fits and head is not None and reads_trees(model):

@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from semcal_utils.scoring.linear_layers import fast_product, has_fast_product
+
 Precision = Literal["float32", "bfloat16"]
 
 POSITIONS = 1024  # hidden states that meet the head at once
@@ -66,8 +68,7 @@ class VocabularyHead:
         total = torch.full_like(chosen, -torch.inf)
         factor, begin = states.to(self.blocks[0].dtype), 0
         for rows in self.blocks:
-            logits = buffer[: len(states) * len(rows)].view(len(states), len(rows))
-            torch.mm(factor, rows.t(), out=logits)
+            logits = _logits(factor, rows, buffer)
             if self.bias is not None:
                 logits += self.bias[begin : begin + len(rows)]
             total = torch.logaddexp(total, _log_sum_exp(logits).to(exact))
@@ -114,6 +115,14 @@ def _explains_the_logits(head: nn.Linear, model: Any) -> bool:
             return False
         logits = model(ids, use_cache=False).logits.float()
         return torch.allclose(head(states).float(), logits, rtol=1e-4, atol=1e-4)
+
+
+def _logits(states: torch.Tensor, rows: torch.Tensor, buffer: torch.Tensor) -> torch.Tensor:
+    if has_fast_product(rows):
+        return fast_product(states, rows)
+    logits = buffer[: len(states) * len(rows)].view(len(states), len(rows))
+    torch.mm(states, rows.t(), out=logits)
+    return logits
 
 
 def _log_sum_exp(logits: torch.Tensor) -> torch.Tensor:

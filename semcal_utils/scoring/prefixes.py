@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -65,6 +66,10 @@ def prefix_tree(
     """
     read = sum(max(len(ids) - 1, 0) for ids in sequences)
     order = sorted(range(len(sequences)), key=lambda i: sequences[i])
+    in_order = [sequences[i] for i in order]
+    shared = sum(_common(one, other) for one, other in pairwise(in_order))
+    if shared < LEAST_SAVING * read:  # rows can only save less
+        return None
     row_length = max([row_length, *(len(ids) - 1 for ids in sequences)])
     rows: list[list[tuple[int, int, int]]] = [[]]  # token, depth, parent in the row
     steps: list[tuple[int, int, int]] = []  # row, node, token
