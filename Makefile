@@ -50,7 +50,7 @@ smoke: $(READY) ## the whole workbook once, in the smoke profile
 	$(BIN)/python -m pytest -m workbook
 
 test-long: $(READY) ## the long suites: faults, hostile input, simulations
-	$(BIN)/python -m pytest -m long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -n 2 --dist loadfile --durations=12
 
 bench: $(READY) ## measure speed against the reference recipes
 	$(BIN)/python -m benchmarks

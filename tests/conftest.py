@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -27,3 +30,36 @@ def browser():
         opened = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield opened
         opened.close()
+
+
+# How many hostile inputs were tried, by this process or by the workers that it shared them out to.
+HOSTILE: list[dict] = []
+
+
+def pytest_sessionfinish(session):
+    tries = sys.modules.get("tries")
+    if tries is None:
+        return
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    found = {"counts": dict(tries.COUNTS), "slowest": dict(tries.SLOWEST), "memory": memory}
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["hostile"] = found
+    else:
+        HOSTILE.append(found)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    HOSTILE.extend(filter(None, [getattr(node, "workeroutput", {}).get("hostile")]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    counts = sum((Counter(found["counts"]) for found in HOSTILE), Counter())
+    if not counts:
+        return
+    terminalreporter.section("hostile inputs")
+    for kind, count in sorted(counts.items()):
+        slowest = max(found["slowest"].get(kind, 0) for found in HOSTILE)
+        terminalreporter.write_line(f"{count:8,d}  {kind} (slowest {slowest:.2f} s)")
+    memory = max(found["memory"] for found in HOSTILE)
+    terminalreporter.write_line(f"{sum(counts.values()):8,d}  in all, peak memory {memory:.2f} GB")

@@ -15,7 +15,13 @@ from semcal_utils.splits import (
     severity_kl,
     target_frequencies,
 )
-from semcal_utils.splits.label_counts import kl_of_counts, largest_kl
+from semcal_utils.splits.label_counts import (
+    TOLERANCE,
+    counts_for,
+    kl_of_counts,
+    largest_kl,
+    on_target,
+)
 
 
 def labels_of(counts):
@@ -32,6 +38,16 @@ def test_tilted_frequencies_lie_exactly_at_the_target(weights, target, seed):
     real = target_frequencies(general, target, np.random.default_rng(seed))
     assert real.sum() == pytest.approx(1)
     assert kl_divergence(general, real) == pytest.approx(target, rel=1e-6)
+
+
+def test_severities_are_those_of_the_paper():
+    assert SEVERITIES == {"baseline": 0.0, "mild": 0.1, "moderate": 0.4, "severe": 0.95}
+
+
+@pytest.mark.parametrize("general", [[[0.5, 0.5]], [0.0, 0.3, 0.7], [0.5, 0.4], [0.5, 0.6]])
+def test_frequencies_that_are_no_distribution_are_refused(general):
+    with pytest.raises(ValueError, match="positive numbers that sum to one"):
+        target_frequencies(general, 0.1, np.random.default_rng(0))
 
 
 def test_a_target_of_zero_leaves_the_frequencies_alone():
@@ -53,6 +69,41 @@ def test_sub_samples_reach_every_severity_within_one_percent(severity, labels, s
     assert (table["real_count"] <= table["general_count"]).all()
     assert split.members.sum() == table["real_count"].sum()
     assert split.note == "within 1 % of the target"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    counts=st.lists(st.integers(2, 30), min_size=2, max_size=5),
+    share=st.floats(0.05, 1.0),
+    seed=st.integers(0, 1000),
+)
+def test_no_single_item_more_or_less_brings_the_divergence_nearer(counts, share, seed):
+    counts = np.array(counts)
+    target = share * largest_kl(counts)
+    kept = counts_for(counts, np.random.default_rng(seed).uniform(-1, 1, len(counts)), target)
+    assert ((kept >= 1) & (kept <= counts)).all()
+    distance = abs(kl_of_counts(counts, kept) - target)
+    if distance <= TOLERANCE / 10 * target:
+        return
+    for label, step in itertools.product(range(len(counts)), (-1, 1)):
+        moved = kept.copy()
+        moved[label] += step
+        if 1 <= moved[label] <= counts[label]:
+            assert abs(kl_of_counts(counts, moved) - target) >= distance
+
+
+def test_a_target_one_percent_past_the_largest_is_met_by_the_largest():
+    counts, scores = np.array([5, 20, 40]), np.array([0.3, -0.2, 0.9])
+    largest = largest_kl(counts)
+    kept = counts_for(counts, scores, largest * 1.005)
+    assert kl_of_counts(counts, kept) == pytest.approx(largest)
+    with pytest.raises(ValueError, match="cannot be reached"):
+        counts_for(counts, scores, largest * 1.02)
+
+
+def test_on_target_means_within_one_percent():
+    assert on_target(101.0, 100.0)
+    assert not on_target(101.1, 100.0)
 
 
 def test_counts_too_coarse_for_the_target_are_said_to_be():
@@ -89,6 +140,9 @@ def test_baseline_is_a_random_half_at_its_noise_floor():
     # Half of a finite table varies half as much as a fresh sample: (K - 1)/2·(1/3000 - 1/6000).
     expected = 7 / 2 * (1 / 3000 - 1 / 6000)
     assert np.mean([split.achieved_kl for split in splits]) == pytest.approx(expected, rel=0.2)
+    assert {split.note for split in splits} == {
+        f"a random half; its KL is sampling noise, about {expected:.2g} nats"
+    }
 
 
 def test_baseline_keeps_an_item_of_every_label():

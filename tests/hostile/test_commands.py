@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tries import SENTENCES, survive
+from tries import SENTENCES, survive, write_one_notebook
 
 from semcal_utils import regenerate
 from semcal_utils.media import __main__ as media_command
@@ -157,15 +157,7 @@ def test_a_table_of_any_types_is_read_or_refused_in_a_sentence(tmp_path, kind, c
 
 @pytest.fixture
 def project(tmp_path):
-    import nbformat
-    from nbformat.v4 import new_code_cell, new_notebook
-
-    (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
-    cell = new_code_cell("ITEMS: int = 1", metadata={"tags": ["parameters"]})
-    found = new_notebook(cells=[cell])
-    found.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-    found.metadata["language_info"] = {"name": "python"}
-    nbformat.write(found, tmp_path / "notebooks" / "01_first.ipynb")
+    write_one_notebook(tmp_path)
     return tmp_path
 
 

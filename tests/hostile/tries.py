@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 
 from semcal_utils.media.readers import UnusableItem
 
@@ -37,6 +41,16 @@ def survive(kind: str, work: Callable[[], object], errors: tuple[type[Exception]
     assert len(sentence) < LONGEST_SENTENCE, sentence[:200]
     assert "Traceback" not in sentence
     return False
+
+
+def write_one_notebook(root: Path) -> None:
+    """Make a folder a project of one notebook, for profiles to be hostile to."""
+    (root / "notebooks" / "profiles").mkdir(parents=True)
+    cell = new_code_cell("ITEMS: int = 1", metadata={"tags": ["parameters"]})
+    found = new_notebook(cells=[cell])
+    found.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    found.metadata["language_info"] = {"name": "python"}
+    nbformat.write(found, root / "notebooks" / "01_first.ipynb")
 
 
 SENTENCES: tuple[type[Exception], ...] = (UnusableItem, ValueError, FileNotFoundError)
