@@ -15,12 +15,14 @@ SCREENS = {
 }
 LOOK = """() => {
     const article = document.querySelector('.bd-article') || document.body;
+    const prose = [...article.querySelectorAll('p, li, td, th, dd, figcaption, h1, h2, h3')];
     const now = image => !image.loading.includes('lazy') && !(image.complete && image.naturalWidth);
     return {
         over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
         broken: [...document.images].filter(now).map(image => image.src),
         silent: [...article.querySelectorAll('img')].filter(i => !i.alt).map(i => i.src),
-        raw: article.innerText.match(/\\\\(frac|sum|mathrm|log|sqrt)\\b/g) || [],
+        raw: prose.map(e => e.innerText).join(' ')
+            .match(/\\\\(frac|sum|mathrm|log|sqrt)\\b/g) || [],
         ground: getComputedStyle(document.body).backgroundColor,
     };
 }"""

@@ -59,6 +59,14 @@ def test_reliability_of_three_captions_by_hand():
     assert table["captions"].tolist() == [3]
 
 
+def test_bins_of_distinct_ratios_weigh_alike():
+    log_ratio = np.linspace(-2, 2, 400)
+    real = np.arange(400) % 2 == 0
+    table = reliability(log_ratio, real, bins=8)
+    assert table["captions"].tolist() == pytest.approx([50] * 8, abs=1)
+    assert table["predicted"].is_monotonic_increasing
+
+
 def test_uninformative_ratios_calibrate_to_one():
     rng = np.random.default_rng(0)
     real = rng.random(5000) < 0.3

@@ -185,3 +185,15 @@ def test_an_empty_sample_is_all_noise():
     assert math.isinf(noise_floor(5, 0))
     assert math.isinf(noise_band(5, 0))
     assert noise_band(1, 100) == 0
+    assert math.isinf(noise_floor(5, 10, 0))
+    assert math.isnan(bias_corrected_kl([0.5, 0.5], [0.4, 0.6], size=0))
+    assert math.isnan(bias_corrected_kl([0.5, 0.5], [1.0, 0.0], size=0))
+
+
+def test_a_label_that_the_world_lacks_stays_infinitely_far_when_corrected():
+    assert math.isinf(bias_corrected_kl([0.5, 0.5], [1.0, 0.0], size=1))
+
+
+def test_weights_that_are_all_zero_count_nothing_and_small_ones_count():
+    assert np.isnan(label_frequencies(["a", "b"], ABC, [0, 0])).all()
+    np.testing.assert_allclose(label_frequencies(["a", "b"], ABC, [0.1, 0.3]), [0.25, 0.75, 0])

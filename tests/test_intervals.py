@@ -126,6 +126,17 @@ def test_what_is_undefined_is_none_with_a_reason(accept, real, reason):
     assert plain["deception_reduction"] == dict.fromkeys(["value", "corrected", "low", "high"])
 
 
+def test_the_corrected_divergence_is_below_the_plug_in_by_about_its_noise_floor():
+    labels, accept = SimulatedStream(0.8, 0.4).draw(400, np.random.default_rng(1))
+    found = measure_filter(labels, accept, SimulatedStream(0.8, 0.4).real, CATEGORIES)
+    for estimate, size in (
+        (found.general_kl, 400),
+        (found.filtered_kl, found.effective_size),
+    ):
+        bias = estimate.value - estimate.corrected
+        assert bias == pytest.approx(7 / (2 * size), rel=0.5)
+
+
 def test_all_kept_reduces_nothing_and_passes_everything():
     labels = list(np.repeat(CATEGORIES, 100))
     found = measure_filter(labels, np.ones(800), SimulatedStream(0.8, 0.4).real, CATEGORIES)

@@ -119,6 +119,23 @@ def test_bbse_finds_the_worlds_frequencies_without_labels():
     np.testing.assert_allclose(found, REAL, atol=0.02)
 
 
+def test_em_on_certain_captions_counts_them_and_a_prior_adds_its_own_by_hand():
+    certain = np.eye(2)[[0, 0, 0, 1]]
+    np.testing.assert_allclose(em_frequencies(certain, [0.5, 0.5]), [0.75, 0.25], atol=1e-8)
+    found = em_frequencies(certain, [0.5, 0.5], strength=4)
+    np.testing.assert_allclose(found, [5 / 8, 3 / 8], atol=1e-8)
+
+
+def test_two_labels_are_told_apart_at_the_test_level_by_hand():
+    # Evidence of 55 certain captions against 45: 2·(55·ln 1.1 + 45·ln 0.9) = 1.0, p = 0.32.
+    certain = np.eye(2)[[0] * 55 + [1] * 45]
+    half = np.array([0.5, 0.5])
+    assert np.array_equal(em_frequencies(certain, half, significance=0.31), half)
+    np.testing.assert_allclose(
+        em_frequencies(certain, half, significance=0.33), [0.55, 0.45], atol=1e-6
+    )
+
+
 def test_pseudo_captions_hold_em_near_the_stream():
     world = SimulatedCaptions(GENERAL, REAL)
     _, posterior = world.draw(REAL, 200)

@@ -155,6 +155,36 @@ def test_without_clipping_the_matched_weights_are_deconvolved():
     np.testing.assert_allclose(found, accept / accept.max(), rtol=1e-4)
 
 
+def test_a_label_that_no_caption_speaks_of_cannot_be_matched():
+    with pytest.raises(ValueError, match="label number 1, which the world has"):
+        match_labels([[1.0, 0.0], [1.0, 0.0]], [0.4, 0.6])
+    assert match_labels([[1.0, 0.0], [1.0, 0.0]], [1.0, 0.0]).pass_rate == pytest.approx(1)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1])
+def test_a_minimum_pass_rate_outside_zero_and_one_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"lies in \[0, 1\]"):
+        match_labels([[0.5, 0.5]], [0.5, 0.5], minimum_pass_rate=wrong)
+
+
+def test_the_penalised_match_is_at_the_optimum_of_its_dual():
+    world = SimulatedCaptions(0.95, spread=1.6)
+    _, posterior, _ = world.draw(1500)
+    rule = match_labels(posterior, world.real, minimum_pass_rate=0.4)
+    assert rule.ridge > 1e-5
+    scale = 1 / np.sqrt(world.real)
+    accept = np.clip(posterior @ rule.weights, 0, 1)
+    gap = ((posterior - world.real) * scale).T @ accept / len(posterior)
+    # weights = 1 + λ·scale - (λ·scale)·R: the part of λ·scale along one is free, so solve for it.
+    free = np.linalg.lstsq(np.eye(6) - world.real, rule.weights - 1, rcond=None)[0]
+    multipliers = -gap / rule.ridge
+    np.testing.assert_allclose(
+        multipliers * scale - (multipliers * scale) @ world.real,
+        free - free @ world.real,
+        atol=0.02,
+    )
+
+
 def test_the_matched_ratio_averages_one():
     world = SimulatedCaptions(0.4)
     _, posterior, _ = world.draw(2000)
@@ -304,3 +334,9 @@ def test_a_caption_classifier_refuses_what_it_cannot_learn_from():
         classifier.fit(["", " "], ["fire", "sea"])
     with pytest.raises(ValueError, match="cross-fitted"):
         cross_fitted_posteriors(["a"], ["fire"], ["fire", "sea"], progress=False)
+
+
+def test_as_many_captions_as_folds_can_be_cross_fitted():
+    captions, labels = small_captions(count=8, seed=1)
+    rows = cross_fitted_posteriors(captions, labels, ["fire", "sea"], folds=8, progress=False)
+    np.testing.assert_allclose(rows.sum(axis=1), 1)

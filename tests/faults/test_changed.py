@@ -87,7 +87,7 @@ def test_a_changed_parameter_reuses_nothing_stale(copied, undisturbed, tmp_path)
     assert_same_outcome(copied.outcome(), fresh.outcome())
     same = pd.testing.assert_frame_equal
     with pytest.raises(AssertionError):
-        same(*(p.outcome()["acceptance/moderate.parquet"] for p in (copied, undisturbed)))
+        same(*(p.outcome()["token_log_probs/moderate.parquet"] for p in (copied, undisturbed)))
 
 
 @pytest.mark.long
