@@ -201,6 +201,30 @@ run.save_metrics("divergence", {"severe": 0.25})
 """
 
 
+def test_numbers_that_two_notebooks_keep_in_one_file_are_made_again_by_both(root, capsys):
+    for path in (root / "notebooks").glob("0[12]*.ipynb"):
+        path.unlink()
+    code = "from semcal_utils.workspace import open_run\nrun = open_run(PROFILE, DATASET)\n"
+    notebook(root, "05_divergence_metrics", code + "run.save_metrics('divergence', {'kl': 1})")
+    notebook(root, "06_detection_metrics", code + "run.save_metrics('detection', {'auc': 1})")
+    arguments = ["--profile", "trial", "--dataset", "a"]
+    assert regenerate.main(arguments) == 0
+    metrics = root / "data" / "runs" / "trial" / "a" / "metrics.json"
+    whole = metrics.read_text()
+    metrics.write_text(whole.replace("auc", "buc"))
+    assert regenerate.main([*arguments, "--repair"]) == 0
+    assert metrics.read_text() == whole
+    metrics.unlink()
+    capsys.readouterr()
+    assert regenerate.main([*arguments, "--list"]) == 0
+    assert capsys.readouterr().out.count("to run  (metrics.json is gone)") == 2
+    assert regenerate.main([*arguments, "--only", "05"]) == 0
+    capsys.readouterr()
+    assert regenerate.main([*arguments, "--list"]) == 0
+    said = capsys.readouterr().out
+    assert "to run  (the section 'detection' of metrics.json is gone)" in said
+
+
 def test_what_is_damaged_or_gone_is_found_named_and_made_again(root, capsys):
     notebook(root, "01_captioning", CAPTIONING)
     arguments = ["--profile", "trial", "--dataset", "a", "--only", "01"]

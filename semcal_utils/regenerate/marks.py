@@ -54,12 +54,13 @@ def reason_to_run(step: Step) -> str:
     if (run := run_of(step)) is None:
         return ""
     for name in found["artefacts"]:
-        if not run.path(name).exists():
-            return f"{name} is gone"
-        if name == workspace.METRICS:
-            run.load_metrics()
-        else:
+        file, _, section = name.partition("#")
+        if not run.path(file).exists():
+            return f"{file} is gone"
+        if not section:
             run.check(name)
+        elif name not in run.metrics_sections():
+            return f"the section {section!r} of {file} is gone"
     return ""
 
 
@@ -82,11 +83,11 @@ def record_finished(step: Step, state: dict[str, Any], seconds: float) -> None:
         seconds: Duration.
     """
     run = run_of(step)
-    made = [
-        name
-        for name in (workspace.artefacts_of(run) if run else [])
-        if workspace.maker_of(name, default="") == step.notebook
-    ]
+    there = workspace.artefacts_of(run) if run else []
+    if run and workspace.METRICS in there:
+        # Several notebooks write into this one file, each its own sections.
+        there = [name for name in there if name != workspace.METRICS] + run.metrics_sections()
+    made = [name for name in there if workspace.maker_of(name, default="") == step.notebook]
     note = {"made_from": state, "state": workspace.digest(state), "artefacts": made}
     workspace.write_json(mark(step), {**note, "seconds": seconds, "dataset": step.dataset})
 

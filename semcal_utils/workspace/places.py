@@ -21,6 +21,7 @@ MADE_BY = {
     "acceptance/": "03_acceptance_probabilities",
     "filtered/": "04_rejection_sampling",
     "metrics.json": "05_divergence_metrics",
+    "metrics.json#detection": "06_detection_metrics",
 }
 
 
@@ -54,14 +55,15 @@ def maker_of(name: str, *, default: str | None = None) -> str:
     """Return the notebook that makes an artefact.
 
     Args:
-        name: An artefact.
+        name: An artefact, or one section of `metrics.json`, as `metrics.json#detection`.
         default: What to return where no notebook is known to make it.
 
     Raises:
         ValueError: No notebook is known to make it, and there is no default.
     """
     for prefix in sorted(MADE_BY, key=len, reverse=True):
-        if name == prefix or (prefix.endswith("/") and name.startswith(prefix)):
+        folder = prefix if prefix.endswith("/") else f"{prefix}#"
+        if name == prefix or name.startswith(folder):
             return MADE_BY[prefix]
     if default is not None:
         return default

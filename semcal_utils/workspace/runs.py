@@ -161,6 +161,10 @@ class Run:
         except DamagedArtefact as error:
             raise DamagedArtefact(f"{error}; {self._remedy()}") from error
 
+    def metrics_sections(self) -> list[str]:
+        """Return what `metrics.json` holds, each section as `metrics.json#<section>`."""
+        return [f"{METRICS}#{section}" for section in self.load_metrics()]
+
     def save_figure(self, figure: Any, name: str, *, numbers: Mapping[str, object]) -> Path:
         """Save a figure as `<name>.png` (150 dpi) with the numbers behind it as `<name>.json`.
 
