@@ -102,6 +102,19 @@ def test_an_unknown_label_and_a_repeated_category_are_named():
         label_frequencies(["a"], ["a", "a"])
 
 
+def test_an_unknown_label_is_counted_in_its_sentence():
+    with pytest.raises(ValueError, match=r"'y' of row 1 is not among the 3 .*\(2 such rows\)"):
+        label_frequencies(["a", "y", "b", "z"], ABC)
+
+
+def test_weights_that_cannot_be_are_named():
+    for wrong in (-0.1, math.nan, math.inf):
+        with pytest.raises(ValueError, match="of row 1 must be finite and >= 0"):
+            label_frequencies(["a", "b"], ABC, [0.0, wrong])
+    with pytest.raises(ValueError, match="2 labels but weights of shape"):
+        label_frequencies(["a", "b"], ABC, [1.0])
+
+
 def test_expected_frequencies_weigh_each_item_by_its_acceptance():
     found = expected_filtered_frequencies(["a", "a", "b"], [1.0, 0.5, 0.5], ABC)
     np.testing.assert_allclose(found, [0.75, 0.25, 0])

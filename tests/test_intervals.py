@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 
 from semcal_utils.acceptance.oracles import label_oracle_acceptance, label_oracle_pass_rate
-from semcal_utils.divergence import expected_filtered_frequencies, kl_divergence
-from semcal_utils.divergence.frequencies import repeated_filterings
+from semcal_utils.divergence import (
+    expected_filtered_frequencies,
+    kl_divergence,
+    noise_band,
+    noise_floor,
+)
+from semcal_utils.divergence.frequencies import CELLS_AT_ONCE, repeated_filterings, row_blocks
 from semcal_utils.divergence.intervals import measure_filter
 from semcal_utils.divergence.label_acceptance import acceptance_by_label
 from semcal_utils.splits import target_frequencies
@@ -137,6 +142,72 @@ def test_the_corrected_divergence_is_below_the_plug_in_by_about_its_noise_floor(
         assert bias == pytest.approx(7 / (2 * size), rel=0.5)
 
 
+def test_every_number_of_a_measurement_by_hand():
+    labels, accept = ["a"] * 60 + ["b"] * 40, np.r_[np.full(60, 0.2), np.full(40, 0.6)]
+    real = np.array([0.2, 0.8])
+    found = measure_filter(labels, accept, real, ["a", "b"], real_size=500, resamples=50)
+    general, filtered = np.array([0.6, 0.4]), np.array([1 / 3, 2 / 3])
+    size = 36.0**2 / (60 * 0.04 + 40 * 0.36)
+    assert (found.items, found.labels) == (100, 2)
+    assert found.pass_rate.value == pytest.approx(0.36)
+    assert found.effective_size == pytest.approx(size)
+    assert found.general_kl.value == pytest.approx(kl_divergence(general, real))
+    assert found.filtered_kl.value == pytest.approx(kl_divergence(filtered, real))
+    assert found.general_total_variation.value == pytest.approx(0.4)
+    assert found.filtered_total_variation.value == pytest.approx(0.8 - 2 / 3)
+    assert found.deception_reduction.value == pytest.approx(
+        1 - kl_divergence(filtered, real) / kl_divergence(general, real)
+    )
+    assert found.general_noise_band == pytest.approx(noise_band(2, 100, 500))
+    assert found.filtered_noise_floor == pytest.approx(noise_floor(2, size, 500))
+    assert found.filtered_noise_band == pytest.approx(noise_band(2, size, 500))
+
+
+def test_a_higher_level_gives_a_wider_interval():
+    world = SimulatedStream(0.8, 0.4)
+    labels, accept = world.draw(500, np.random.default_rng(4))
+    width = []
+    for level in (0.5, 0.9, 0.99):
+        found = measure_filter(labels, accept, world.real, CATEGORIES, level=level)
+        assert found.level == level
+        assert found.deception_reduction.low < found.deception_reduction.corrected
+        width.append(found.deception_reduction.high - found.deception_reduction.low)
+        width.append(found.pass_rate.high - found.pass_rate.low)
+    # Of a normal estimate: 2·0.674, 2·1.645 and 2·2.576 standard errors.
+    assert width[1] < width[3] < width[5]
+    assert width[3] / width[1] == pytest.approx(1.645 / 0.674, rel=0.15)
+    assert width[5] / width[1] == pytest.approx(2.576 / 0.674, rel=0.25)
+
+
+@pytest.mark.parametrize("options", [{"level": 0}, {"level": 1}, {"resamples": 1}])
+def test_impossible_intervals_are_refused(options):
+    real = SimulatedStream(0.8, 0.4).real
+    with pytest.raises(ValueError, match="level between 0 and 1 and at least two resamples"):
+        measure_filter(CATEGORIES, np.ones(8), real, CATEGORIES, **options)
+
+
+def test_two_resamples_are_enough_to_measure():
+    real = SimulatedStream(0.8, 0.4).real
+    found = measure_filter(CATEGORIES * 50, np.ones(400), real, CATEGORIES, resamples=2)
+    assert found.pass_rate.low == found.pass_rate.high == 1
+
+
+def test_a_mean_over_models_is_the_mean_of_their_measures():
+    world = SimulatedStream(0.8, 0.4)
+    labels, accept = world.draw(400, np.random.default_rng(0))
+    alone = [
+        measure_filter(labels, row, world.real, CATEGORIES, resamples=2)
+        for row in (accept, accept**2)
+    ]
+    both = measure_filter(
+        labels, np.stack([accept, accept**2]), world.real, CATEGORIES, resamples=2
+    )
+    for name in ("pass_rate", "filtered_kl", "filtered_total_variation", "general_kl"):
+        values = [getattr(found, name).value for found in alone]
+        assert getattr(both, name).value == pytest.approx(np.mean(values))
+    assert both.effective_size == pytest.approx(np.mean([found.effective_size for found in alone]))
+
+
 def test_all_kept_reduces_nothing_and_passes_everything():
     labels = list(np.repeat(CATEGORIES, 100))
     found = measure_filter(labels, np.ones(800), SimulatedStream(0.8, 0.4).real, CATEGORIES)
@@ -167,9 +238,27 @@ def test_acceptance_by_label_shows_who_is_over_rejected():
     assert table["filtered"].tolist() == pytest.approx([0.75, 0.25])
 
 
+def test_standard_errors_of_acceptance_by_hand():
+    # Label a: mean 0.4 and variance 0.04 over two items, so √(0.04/2).
+    table = acceptance_by_label(["a", "a", "b"], [0.2, 0.6, 1.0], [0.5, 0.5], ["a", "b"])
+    assert table["standard_error"].tolist() == pytest.approx([math.sqrt(0.02), 0])
+    assert table["items"].tolist() == [2, 1]
+    assert table["general"].tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert table["expected_acceptance"].tolist() == pytest.approx([0.45, 0.9])
+    assert table["filtered"].tolist() == pytest.approx([0.8 / 1.8, 1 / 1.8])
+
+
 def test_a_label_that_never_comes_has_no_acceptance():
     table = acceptance_by_label(["a"], [0.5], [0.5, 0.5], ["a", "b"])
     assert math.isnan(table.loc["b", "achieved_acceptance"])
+
+
+@pytest.mark.parametrize(("rows", "width"), [(10, 3), (7, CELLS_AT_ONCE), (5, 0), (0, 4), (9, 1)])
+def test_blocks_cover_all_rows_once_and_stay_within_memory(rows, width):
+    blocks = list(row_blocks(rows, width))
+    assert [row for block in blocks for row in range(block.start, block.stop)] == list(range(rows))
+    assert all((block.stop - block.start) * width <= CELLS_AT_ONCE for block in blocks)
+    assert len(list(row_blocks(10, CELLS_AT_ONCE // 5))) == 2
 
 
 def test_repeated_filterings_average_to_the_closed_form():
