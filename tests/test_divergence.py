@@ -194,6 +194,13 @@ def test_the_corrected_divergence_allows_for_a_sampled_world_too():
     assert abs(np.mean(corrected) - kl_divergence(p, q)) < 2.5 * error
 
 
+def test_noise_of_two_labels_by_hand():
+    # The 95 % point of χ² with one degree of freedom is 3.841; 1/50 + 1/100 = 0.03.
+    assert noise_band(2, 50, 100) == pytest.approx(3.841 / 2 * 0.03, rel=1e-3)
+    assert noise_floor(2, 50, 100) == pytest.approx(0.015)
+    assert noise_band(2, 100, level=0.5) == pytest.approx(0.455 / 200, rel=1e-3)
+
+
 def test_an_empty_sample_is_all_noise():
     assert math.isinf(noise_floor(5, 0))
     assert math.isinf(noise_band(5, 0))

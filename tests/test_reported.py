@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from semcal_utils.publishing import PublishingError
+from semcal_utils.publishing import PublishingError, speeds
 from semcal_utils.publishing.reported import PLACE, fill_readme, rows_of, with_results
 from semcal_utils.publishing.run_times import DATASETS
 
@@ -18,6 +18,8 @@ PROJECT = Path(__file__).parents[1]
 @pytest.fixture
 def project(tmp_path):
     shutil.copy(PROJECT / "README.md", tmp_path)
+    (tmp_path / "figures").mkdir()
+    shutil.copy(PROJECT / "figures" / "benchmarks.json", tmp_path / "figures")
     for dataset in (*DATASETS, "all"):
         shutil.copytree(
             PROJECT / "figures" / dataset,
@@ -55,6 +57,33 @@ def test_the_readmes_results_are_those_of_the_published_figures():
     told = PLACE.search(text)[0]
     made = PLACE.search(with_results(text, PROJECT))[0]
     assert told == made, "run `make publish`"
+
+
+def test_the_readmes_speeds_are_those_of_the_last_benchmark():
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    told = speeds.PLACE.search(text)[0]
+    assert told == speeds.PLACE.search(speeds.with_speeds(text, PROJECT))[0], "run `make publish`"
+    figures = json.loads((PROJECT / "figures" / "benchmarks.json").read_text())
+    ratio = figures["language_models"]["gpt2_small"]["fine_tuning"]["times_the_reference"]
+    row = next(line for line in told.splitlines() if line.startswith("| fine-tuning, GPT-2 small"))
+    assert row.endswith(f"| {ratio:.0f}× |")
+    assert len(told.splitlines()) == 10
+
+
+def test_speeds_are_told_in_two_digits():
+    assert speeds.rate({"tokens_per_second": 55873.9}, "tokens_per_second") == "56,000 tokens/s"
+    assert speeds.rate({"tokens_per_second": 8.4}, "tokens_per_second") == "8.4 tokens/s"
+    assert speeds.times(4.849) == "4.8×"
+    assert speeds.times(2673.6) == "2,674×"
+
+
+def test_speeds_that_were_not_measured_are_refused(project):
+    text = (project / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(PublishingError, match="no place for the speeds"):
+        speeds.with_speeds("# nothing", project)
+    (project / "figures" / "benchmarks.json").write_text('{"language_models": {}}')
+    with pytest.raises(PublishingError, match="make bench"):
+        speeds.with_speeds(text, project)
 
 
 def test_missing_numbers_and_a_readme_without_a_place_are_refused(project):

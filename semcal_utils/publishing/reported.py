@@ -1,4 +1,4 @@
-"""README's minutes and its table of what comes out, from the last run's own numbers."""
+"""README's minutes, results and speeds, from the last run's and the benchmark's own numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from semcal_utils import workspace
 from semcal_utils.publishing.problems import PublishingError
 from semcal_utils.publishing.run_times import DATASETS, with_run_times
+from semcal_utils.publishing.speeds import with_speeds
 
 PLACE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.S)
 HEAD = (
@@ -19,18 +20,18 @@ HEAD = (
 
 
 def fill_readme(root: Path) -> bool:
-    """Write the minutes and the results of the last run into README.
+    """Write the minutes and the results of the last run, and the measured speeds, into README.
 
     Returns:
         Whether README changed.
 
     Raises:
-        PublishingError: README lacks a notebook of the run or the place for the results, or the
-            run's numbers are missing.
+        PublishingError: README lacks a notebook of the run or the place for a table, or the numbers
+            of the run or of the benchmark are missing.
     """
     path = root / "README.md"
     text = path.read_text(encoding="utf-8")
-    made = with_results(with_run_times(text, root), root)
+    made = with_speeds(with_results(with_run_times(text, root), root), root)
     if made != text:
         workspace.write_atomically(
             path, lambda partial: partial.write_text(made, encoding="utf-8", newline="\n")
