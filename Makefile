@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures publish book assignments test lint types unit smoke test-long bench load confirm mutants lab clean
+.PHONY: help install figures publish book assignments test lint types unit smoke test-long bench load confirm mutants audit lab clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,6 +63,11 @@ confirm: $(READY) ## the default run beside two with other seeds (run those firs
 
 mutants: $(READY) ## change the statistics one thing at a time, and count what the tests notice
 	$(BIN)/python tests/mutation/mutants.py
+
+audit: ## look the locked versions up in the advisory database (needs the net; its tool lives in .audit)
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	.audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/00_start_here.ipynb
