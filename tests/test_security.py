@@ -151,9 +151,7 @@ def test_the_hashed_lock_holds_the_versions_of_the_lock():
     )
     listed = [line.split() for line in hashed if not line.startswith("#")]
     # The hashes are for one platform, so that what the plain lock says of others falls away.
-    versions = [
-        line.partition(";")[0] for line in plain if not line.startswith(("#", "torch="))
-    ]
+    versions = [line.partition(";")[0] for line in plain if not line.startswith(("#", "torch="))]
     assert [line[0] for line in listed] == versions
     for line in listed:
         assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line[1])
