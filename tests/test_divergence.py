@@ -210,6 +210,24 @@ def test_an_empty_sample_is_all_noise():
     assert math.isnan(bias_corrected_kl([0.5, 0.5], [1.0, 0.0], size=0))
 
 
+def test_the_correction_by_hand():
+    # Two labels: (2 - 1)/2n, and for a world sampled m times (Σ p/q - 1)/2m.
+    p, q = [0.5, 0.5], [0.2, 0.8]
+    plain = kl_divergence(p, q)
+    assert bias_corrected_kl(p, q, size=100) == pytest.approx(plain - 1 / 200)
+    ratios = 0.5 / 0.2 + 0.5 / 0.8
+    assert bias_corrected_kl(p, q, size=100, other_size=40) == pytest.approx(
+        plain - 1 / 200 - (ratios - 1) / 80
+    )
+
+
+def test_a_reduction_of_two_divergences_by_hand():
+    assert reduction_of(0.4, 0.1) == (pytest.approx(0.75), "")
+    assert reduction_of(0.1, 0.4).value == pytest.approx(-3)
+    assert reduction_of(0.4, 0.1, noise=0.39).value == pytest.approx(0.75)
+    assert math.isnan(reduction_of(0.4, 0.1, noise=0.4).value)
+
+
 def test_a_label_that_the_world_lacks_stays_infinitely_far_when_corrected():
     assert math.isinf(bias_corrected_kl([0.5, 0.5], [1.0, 0.0], size=1))
 
