@@ -28,6 +28,7 @@ TESTS = {
     "divergence": ["test_divergence.py", "test_intervals.py"],
     "acceptance": [
         "test_acceptance.py",
+        "test_acceptance_by_hand.py",
         "test_bounds.py",
         "test_calibration.py",
         "test_hindsight.py",
