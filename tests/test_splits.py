@@ -216,6 +216,20 @@ def test_the_calibration_part_is_a_fifth_of_balanced_labels():
     np.testing.assert_array_equal(held_out, draw_calibration_part(labels_of([750] * 8), seed=4))
 
 
-def test_a_calibration_share_must_leave_something_on_both_sides():
+def test_whole_items_go_to_the_labels_that_lose_most_by_rounding():
+    # Of 3, 2 and 5 items a half is 1.5, 1 and 2.5: five in all, the odd one to the first label.
+    labels = np.array(labels_of([3, 2, 5]))
+    held_out = draw_calibration_part(labels.tolist(), 0.5, seed=0)
+    assert [held_out[labels == name].sum() for name in np.unique(labels)] == [2, 1, 2]
+
+
+@pytest.mark.parametrize("share", [-0.1, 0.0, 1.0, 1.1])
+def test_a_calibration_share_must_leave_something_on_both_sides(share):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        draw_calibration_part(["a", "b"], 1.0, seed=0)
+        draw_calibration_part(["a", "b"], share, seed=0)
+
+
+def test_frequencies_are_listed_by_label_in_alphabetic_order():
+    split = draw_real_split(["b", "c", "a"] * 20, target_kl=0.0, seed=0)
+    assert split.frequencies.index.tolist() == ["a", "b", "c"]
+    assert split.frequencies["general"].tolist() == pytest.approx([1 / 3] * 3)
