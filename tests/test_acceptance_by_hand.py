@@ -18,6 +18,7 @@ from semcal_utils.acceptance import (
 )
 from semcal_utils.acceptance.bounds import bound_curve, optimal_log_bound, quantile_log_bound
 from semcal_utils.acceptance.calibration import calibrate_items, reliability
+from semcal_utils.acceptance.label_matching import match_labels
 from semcal_utils.acceptance.label_shift import bbse_frequencies, em_frequencies
 from semcal_utils.acceptance.oracles import (
     caption_confusion,
@@ -139,6 +140,13 @@ def test_a_bound_of_one_leaves_no_ratio_but_one(method):
     raw = np.linspace(-1, 1, 60)
     found = calibrate_items(raw, raw > 0, log_bound=0.0, method=method)
     np.testing.assert_allclose(found.log_ratios(raw), 0, atol=1e-12)
+
+
+def test_a_step_curve_keeps_half_a_caption_off_zero_by_hand():
+    # A balanced pool weighs 4 in all: the lower caption is real with 1/8 instead of 0, the upper
+    # with 2/3; odds of 1/7 and 2, then shifted to average one.
+    found = calibrate_items([0.0, 1.0], [False, True], log_bound=math.log(2), method="isotonic")
+    np.testing.assert_allclose(np.exp(found.log_ratios([0.0, 1.0])), [2 / 15, 28 / 15])
 
 
 # --- what a world is known by ---------------------------------------------------------------------
@@ -264,9 +272,16 @@ def test_draws_of_few_labels_are_counted_and_differ():
     pd.testing.assert_frame_equal(again, table[:3])
     other = labels_needed(*arguments, sizes=(5,), repeats=3, powers=(0, 1, 2), seed=1)
     assert not other["best_in_hindsight"].equals(again["best_in_hindsight"])
+    assert len(labels_needed(*arguments, sizes=(1,), repeats=2, powers=(0, 1))) == 2
     for sizes in ((), (0,), (60,)):
         with pytest.raises(ValueError, match="between 1 and 59"):
             labels_needed(*arguments, sizes=sizes)
+
+
+@pytest.mark.parametrize("posterior", [np.zeros((0, 2)), [[0.2, 0.3, 0.5]]])
+def test_matching_needs_captions_and_a_frequency_for_each_label(posterior):
+    with pytest.raises(ValueError, match="captions and one frequency per label"):
+        match_labels(posterior, [0.5, 0.5])
 
 
 # --- stacking -------------------------------------------------------------------------------------
