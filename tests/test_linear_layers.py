@@ -52,14 +52,14 @@ def test_scores_are_those_of_a_model_without_biases():
 def test_every_layer_of_gpt2_is_taken_over_and_given_back_even_after_an_error():
     model = gpt2("gelu_new")
     mlp = model.transformer.h[0].mlp
-    layers = [mlp.c_fc, mlp.act, mlp.c_proj, model.transformer.h[0].attn.c_attn]
+    layers = [mlp, mlp.c_proj, model.transformer.h[0].attn.c_attn]
     with suppress(KeyError), linear_layers.fast_linear_layers(model):
         assert all("forward" in vars(layer) for layer in layers)
         states = torch.randn(3, 5, mlp.c_fc.nx)
-        fused = mlp.act(mlp.c_fc(states))
+        fused = mlp(states)
         raise KeyError
     assert not any("forward" in vars(layer) for layer in model.modules())
-    assert torch.allclose(fused, mlp.act(mlp.c_fc(states)), atol=1e-5)
+    assert torch.allclose(fused, mlp(states), atol=1e-5)
 
 
 def test_a_layer_that_somebody_replaced_keeps_the_replacement():
@@ -68,6 +68,17 @@ def test_a_layer_that_somebody_replaced_keeps_the_replacement():
     with linear_layers.fast_linear_layers(nn.Sequential(layer)):
         assert torch.equal(layer(torch.zeros(4)), torch.ones(4))
     assert "forward" in vars(layer)
+
+
+def test_what_somebody_watches_is_left_alone():
+    model, seen = gpt2("gelu_new"), []
+    mlp = model.transformer.h[0].mlp
+    mlp.c_fc.register_forward_hook(lambda *_: seen.append("c_fc"))
+    mlp.act.register_forward_hook(lambda *_: seen.append("act"))
+    with linear_layers.fast_linear_layers(model):
+        assert "forward" not in vars(mlp)
+        mlp(torch.randn(1, 2, mlp.c_fc.nx))
+    assert seen == ["c_fc", "act"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

@@ -30,13 +30,10 @@ def fast_linear_layers(model: nn.Module) -> Iterator[None]:
     """
     replaced: list[nn.Module] = []
     try:
-        for module in list(model.modules()):
-            if isinstance(module, GPT2MLP) and isinstance(module.act, GELUTanh | NewGELUActivation):
-                if speeds_up(module.c_fc) and _is_untouched(module.act):
-                    _replace(module.c_fc, _product(module.c_fc, "gelu"), replaced)
-                    _replace(module.act, _unchanged, replaced)
-            elif speeds_up(module):
-                _replace(module, _product(module, "none"), replaced)
+        for module in model.modules():
+            if (forward := _faster(module)) is not None:
+                module.forward = forward  # type: ignore[assignment]
+                replaced.append(module)
         yield
     finally:
         for module in replaced:
@@ -87,10 +84,14 @@ def fast_product(
     return product
 
 
-def _rows(layer: Any) -> torch.Tensor:
-    """Return a layer's weights as (outputs, inputs); GPT-2's own layer holds them transposed."""
-    rows: torch.Tensor = layer.weight if isinstance(layer, nn.Linear) else layer.weight.t()
-    return rows
+def _faster(module: nn.Module) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    if isinstance(module, GPT2MLP) and isinstance(module.act, GELUTanh | NewGELUActivation):
+        if speeds_up(module.c_fc) and _is_untouched(module.act) and _is_untouched(module):
+            first = _product(module.c_fc, "gelu")
+            return lambda states: module.dropout(module.c_proj(first(states)))
+    elif speeds_up(module):
+        return _product(module, "none")
+    return None
 
 
 def _product(layer: Any, activation: str) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -98,16 +99,13 @@ def _product(layer: Any, activation: str) -> Callable[[torch.Tensor], torch.Tens
     return lambda states: fast_product(states, rows, layer.bias, activation)
 
 
-def _unchanged(states: torch.Tensor) -> torch.Tensor:
-    return states
+def _rows(layer: Any) -> torch.Tensor:
+    """Return a layer's weights as (outputs, inputs); GPT-2's own layer holds them transposed."""
+    rows: torch.Tensor = layer.weight if isinstance(layer, nn.Linear) else layer.weight.t()
+    return rows
 
 
 def _is_untouched(module: nn.Module) -> bool:
-    return "forward" not in vars(module)
-
-
-def _replace(
-    module: nn.Module, forward: Callable[[torch.Tensor], torch.Tensor], replaced: list[nn.Module]
-) -> None:
-    module.forward = forward  # type: ignore[method-assign]
-    replaced.append(module)
+    """Tell whether nobody replaced or watches what the module does."""
+    watched = module._forward_hooks or module._forward_pre_hooks
+    return "forward" not in vars(module) and not watched
