@@ -41,7 +41,8 @@ def rows_of(figures: dict[str, Any]) -> list[str]:
     """Return the table's rows from what `make bench` wrote."""
     large, small = figures["language_models"]["gpt2_small"], figures["language_models"]["workbook"]
     city, filtering = small["city_captions"], figures["filtering"]
-    peak = f"{large['scoring']['share_of_matrix_multiplication_peak']:.0%} of the processor's peak"
+    share = large["scoring"]["share_of_matrix_multiplication_peak"]
+    peak = f"{share:.0%} of PyTorch's fastest matrix product"
     one_by_one, padded = "one text at a time", "captions padded to 512 tokens"
     made = [
         ("scoring, GPT-2 small", one_by_one, f"{tokens(large['scoring'])}, {peak}"),
