@@ -69,6 +69,12 @@ def test_clipping_takes_many_captions_at_once_and_refuses_what_is_not_finite():
         nucleus_mask([1.0, math.inf])
 
 
+def test_small_differences_are_clipped_like_large_ones():
+    for scale in (2.0**-10, 1.0, 2.0**10):
+        found = nucleus_mask(np.array([1.0, 2.0, 0.5]) * scale, 0.9)
+        assert found.tolist() == [True, True, False]
+
+
 def test_a_caption_without_tokens_has_a_ratio_of_one():
     assert log_ratios([[], [-1.0]], [[], [-3.0]]).tolist() == [0.0, 2.0]
     assert paper_log_ratios([[], [-1.0]], [[], [-3.0]]).tolist() == [0.0, 2.0]
@@ -114,6 +120,13 @@ def test_the_optimal_bound_is_the_least_total_of_its_curve():
     totals = bound_curve(log_ratio, tried, labels=8)["total"]
     found = optimal_log_bound(log_ratio, labels=8, steps=50)
     assert found == pytest.approx(tried[int(totals.argmin())])
+
+
+def test_bounds_are_tried_up_to_the_largest_ratio_and_no_further():
+    # Nearly equal ratios: every bound above the largest keeps less and promises nothing more.
+    found = optimal_log_bound([0.0, 0.1, 0.2], labels=2, steps=3)
+    largest = 0.2 - float(log_mean_exp([0.0, 0.1, 0.2]))
+    assert found in (0, pytest.approx(largest / 2), pytest.approx(largest))
 
 
 def test_quantiles_of_bounds_by_hand_and_their_limits():
@@ -344,6 +357,15 @@ def test_stacking_needs_as_many_captions_as_folds_and_labels():
         stack_posteriors(posterior[:4], None, labels[:4], AB)
     with pytest.raises(ValueError, match="got 4 and 5"):
         stack_posteriors(posterior, None, labels[:4], AB)
+
+
+def test_the_first_row_whose_evidence_is_not_finite_is_named():
+    labels, posterior, features, _ = doubtful(20)
+    for rows, named in (([0], 0), ([7, 3], 3)):
+        broken = features.copy()
+        broken[rows, 1] = math.nan
+        with pytest.raises(ValueError, match=f"Row {named} of the features is not finite"):
+            stack_posteriors(posterior, broken, labels, AB)
 
 
 def test_captions_out_of_the_calibration_part_are_read_by_the_whole_stack():

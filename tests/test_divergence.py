@@ -201,6 +201,17 @@ def test_noise_of_two_labels_by_hand():
     assert noise_band(2, 100, level=0.5) == pytest.approx(0.455 / 200, rel=1e-3)
 
 
+def test_one_item_is_a_sample():
+    assert noise_floor(3, 1) == 1
+    assert noise_floor(3, 1, 1) == 2
+
+
+def test_a_label_that_neither_side_has_counts_for_nothing():
+    found = chi_square([0.5, 0.5, 0.0], [0.4, 0.6, 0.0])
+    assert found == pytest.approx(0.01 / 0.4 + 0.01 / 0.6)
+    assert math.isinf(chi_square([0.5, 0.5], [1.0, 0.0]))
+
+
 def test_an_empty_sample_is_all_noise():
     assert math.isinf(noise_floor(5, 0))
     assert math.isinf(noise_band(5, 0))

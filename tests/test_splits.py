@@ -101,6 +101,17 @@ def test_a_target_one_percent_past_the_largest_is_met_by_the_largest():
         counts_for(counts, scores, largest * 1.02)
 
 
+def test_whole_items_that_meet_the_target_are_left_as_they_are():
+    counts, kept = np.array([100, 100]), np.array([100, 25])
+    target = float(kl_of_counts(counts, kept))
+    assert counts_for(counts, np.array([1.0, -1.0]), target).tolist() == kept.tolist()
+
+
+@pytest.mark.parametrize(("items", "half"), [(1, 1), (2, 1), (3, 1), (4, 2)])
+def test_half_of_a_few_items_is_rounded_down_but_never_to_none(items, half):
+    assert draw_real_split(["only"] * items, target_kl=0.0, seed=0).members.sum() == half
+
+
 def test_on_target_means_within_one_percent():
     assert on_target(101.0, 100.0)
     assert not on_target(101.1, 100.0)
