@@ -21,6 +21,8 @@ from semcal_utils.splits.label_counts import (
     kl_of_counts,
     largest_kl,
     on_target,
+    tilted,
+    tilted_to,
 )
 
 
@@ -53,6 +55,23 @@ def test_frequencies_that_are_no_distribution_are_refused(general):
 def test_a_target_of_zero_leaves_the_frequencies_alone():
     general = np.array([0.2, 0.3, 0.5])
     np.testing.assert_allclose(target_frequencies(general, 0, np.random.default_rng(0)), general)
+    rounded = target_frequencies([0.5, 0.5 + 5e-7], 0, np.random.default_rng(0))
+    assert rounded.sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_scores_of_any_size_tilt_without_overflow():
+    general, scores = np.array([0.5, 0.5]), np.array([1000.0, 0.0])
+    np.testing.assert_allclose(tilted(general, scores, 1.0), [1, 0], atol=1e-12)
+    real = tilted_to(general, scores, 0.4)
+    assert kl_divergence(general, real) == pytest.approx(0.4)
+
+
+def test_a_seed_draws_the_same_items_in_every_version():
+    labels = labels_of([5, 5])
+    held_out = draw_calibration_part(labels, 0.4, seed=0)
+    assert np.flatnonzero(held_out).tolist() == [1, 3, 8, 9]
+    split = draw_real_split(labels, target_kl=0.1, seed=0)
+    assert np.flatnonzero(split.members).tolist() == [0, 1, 2, 3, 4, 7, 9]
 
 
 @pytest.mark.parametrize("severity", ["mild", "moderate", "severe"])
@@ -232,6 +251,13 @@ def test_whole_items_go_to_the_labels_that_lose_most_by_rounding():
     labels = np.array(labels_of([3, 2, 5]))
     held_out = draw_calibration_part(labels.tolist(), 0.5, seed=0)
     assert [held_out[labels == name].sum() for name in np.unique(labels)] == [2, 1, 2]
+
+
+def test_a_label_of_two_items_is_on_both_sides_whatever_the_share():
+    labels = np.array(labels_of([2, 2]))
+    for share in (0.1, 0.9):
+        held_out = draw_calibration_part(labels.tolist(), share, seed=0)
+        assert [held_out[labels == name].sum() for name in np.unique(labels)] == [1, 1]
 
 
 @pytest.mark.parametrize("share", [-0.1, 0.0, 1.0, 1.1])
