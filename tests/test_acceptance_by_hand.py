@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from semcal_utils.acceptance import (
 )
 from semcal_utils.acceptance.bounds import bound_curve, optimal_log_bound, quantile_log_bound
 from semcal_utils.acceptance.calibration import calibrate_items, reliability
+from semcal_utils.acceptance.caption_classifier import CaptionClassifier, cross_fitted_posteriors
 from semcal_utils.acceptance.label_matching import match_labels
 from semcal_utils.acceptance.label_shift import bbse_frequencies, em_frequencies
 from semcal_utils.acceptance.oracles import (
@@ -28,6 +31,8 @@ from semcal_utils.acceptance.oracles import (
     label_weights,
 )
 from semcal_utils.acceptance.sharpening import (
+    POWERS,
+    QUANTILES,
     best_in_hindsight,
     choose_sharpening,
     labels_needed,
@@ -146,6 +151,12 @@ def test_the_standard_error_of_a_bin_by_hand():
     table = reliability(np.array([-1.0, 0.0, 1.0]), np.array([False, False, True]), bins=1)
     assert list(table) == ["predicted", "observed", "standard_error", "captions"]
     assert table["standard_error"].tolist() == pytest.approx([math.sqrt(3) / 6])
+
+
+def test_a_bin_ends_where_half_of_the_weight_lies_below():
+    # Steps that weigh 2, 2 and 4: their middles are at 1/8, 3/8 and 3/4 of the pool.
+    table = reliability([0.0, 1.0, 2.0, 2.0], [True] * 4, bins=2)
+    assert table["captions"].tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("method", ["logistic", "isotonic"])
@@ -441,6 +452,47 @@ def test_a_rule_that_keeps_too_little_is_chosen_only_where_none_keeps_enough():
     assert more.estimator == "flat"
     alone = fit_stream_recipe({"exact": exact}, labels, world, AB, minimum_pass_rate=1.0, **options)
     assert alone.estimator == "exact"
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def test_the_classifier_reads_words_pairs_and_runs_of_letters():
+    steps = CaptionClassifier(AB)._pipeline.named_steps
+    words, runs = (vectoriser for _, vectoriser in steps["features"].transformer_list)
+    assert (words.ngram_range, words.sublinear_tf) == ((1, 2), True)
+    assert (runs.analyzer, runs.ngram_range, runs.sublinear_tf) == ("char", (2, 5), True)
+    assert steps["regression"].C == 30
+
+
+def test_published_numbers_were_made_with_these_defaults():
+    def defaults(function):
+        found = inspect.signature(function).parameters.values()
+        return {one.name: one.default for one in found if one.default is not one.empty}
+
+    assert defaults(stack_posteriors) == {"penalty": 10.0, "folds": 5, "seed": 0}
+    assert defaults(sharpen) == {"quantile": 0.9}
+    assert defaults(reliability) == {"bins": 10}
+    assert defaults(em_frequencies) == {
+        "strength": 0.0,
+        "significance": None,
+        "tolerance": 1e-9,
+        "iterations": 10_000,
+    }
+    assert defaults(bbse_frequencies) == {"smallest": 1e-4}
+    assert tuple(number / 4 for number in range(33)) == POWERS
+    assert QUANTILES == (0.9,)
+    assert (MINIMUM_SHARE_OF_ORACLE, TOLERANCE) == (0.5, 0.005)
+    options = defaults(labels_needed)
+    assert (options["repeats"], options["quantile"], options["seed"]) == (20, 0.9, 0)
+
+
+def test_a_label_with_two_captions_is_cross_fitted_in_two_folds():
+    captions, labels = ["fire here", "fire there", "sea here", "sea there"], ["a", "a", "b", "b"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        rows = cross_fitted_posteriors(captions, labels, AB, folds=4, progress=False)
+    np.testing.assert_allclose(rows.sum(axis=1), 1)
 
 
 def test_log_sums_agree_with_the_library():
