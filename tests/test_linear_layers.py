@@ -7,9 +7,7 @@ import torch
 from tiny_language_models import (
     CAPTIONS,
     ODD_TEXTS,
-    by_definition,
-    quiet_scores,
-    sequence,
+    assert_scored_by_definition,
     sharpened,
     tiny_llama,
     tiny_model,
@@ -39,14 +37,12 @@ def gpt2(activation: str):
 @pytest.mark.parametrize("activation", ["gelu_pytorch_tanh", "gelu_new", "gelu", "relu"])
 def test_scores_are_those_of_the_model_whatever_its_activation(activation):
     model = gpt2(activation)
-    for text, found in zip(TEXTS, quiet_scores(model, TOKENIZER, TEXTS), strict=True):
-        assert found == pytest.approx(by_definition(model, sequence(TOKENIZER, text)), abs=3e-5)
+    assert_scored_by_definition(model, TOKENIZER, TEXTS)
 
 
 def test_scores_are_those_of_a_model_without_biases():
     model = tiny_llama(TOKENIZER).eval()
-    for text, found in zip(TEXTS, quiet_scores(model, TOKENIZER, TEXTS), strict=True):
-        assert found == pytest.approx(by_definition(model, sequence(TOKENIZER, text)), abs=3e-5)
+    assert_scored_by_definition(model, TOKENIZER, TEXTS)
 
 
 def test_every_layer_of_gpt2_is_taken_over_and_given_back_even_after_an_error():

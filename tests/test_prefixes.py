@@ -5,6 +5,7 @@ import torch
 from tiny_language_models import (
     CAPTIONS,
     ODD_TEXTS,
+    assert_scored_by_definition,
     by_definition,
     quiet_scores,
     sequence,
@@ -50,9 +51,7 @@ def test_texts_of_a_tree_are_scored_as_if_they_stood_alone(always_trees, make, d
     model = make().to(dtype)
     assert prefixes.reads_trees(model)
     tolerance = 3e-5 if dtype == torch.float32 else 1e-9
-    for text, found in zip(TEXTS, quiet_scores(model, TOKENIZER, TEXTS), strict=True):
-        expected = by_definition(model, sequence(TOKENIZER, text))
-        assert found == pytest.approx(expected, abs=tolerance)
+    assert_scored_by_definition(model, TOKENIZER, TEXTS, within=tolerance)
 
 
 @pytest.mark.parametrize("rows", [1, 30, 1000])
@@ -84,8 +83,7 @@ def test_texts_that_share_little_stay_plain_rows():
 def test_a_model_that_takes_its_positions_from_the_mask_reads_plain_rows(always_trees):
     model = with_positions_from_the_mask()
     assert not prefixes.reads_trees(model)
-    for text, found in zip(TEXTS, quiet_scores(model, TOKENIZER, TEXTS), strict=True):
-        assert found == pytest.approx(by_definition(model, sequence(TOKENIZER, text)), abs=1e-4)
+    assert_scored_by_definition(model, TOKENIZER, TEXTS, within=1e-4)
 
 
 def test_paper_mode_reads_trees_alike(always_trees):

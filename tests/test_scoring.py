@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tiny_language_models import (
     CAPTIONS,
     ODD_TEXTS,
+    assert_scored_by_definition,
     by_definition,
     letters_model,
     letters_tokenizer,
@@ -56,8 +57,7 @@ def test_probabilities_of_all_short_strings_and_the_survivors_sum_to_one():
 
 def test_scores_equal_the_definition_one_text_at_a_time(model, tokenizer):
     texts = CAPTIONS + ODD_TEXTS
-    for text, found in zip(texts, quiet_scores(model, tokenizer, texts), strict=True):
-        assert found == pytest.approx(by_definition(model, sequence(tokenizer, text)), abs=3e-5)
+    assert_scored_by_definition(model, tokenizer, texts)
 
 
 def test_the_end_token_is_counted_and_comes_last(model, tokenizer):

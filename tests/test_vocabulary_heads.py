@@ -5,9 +5,7 @@ import torch
 from tiny_language_models import (
     CAPTIONS,
     ODD_TEXTS,
-    by_definition,
-    quiet_scores,
-    sequence,
+    assert_scored_by_definition,
     sharpened,
     tiny_model,
     tiny_tokenizer,
@@ -44,28 +42,24 @@ def with_a_bias() -> PhiForCausalLM:
     return model
 
 
-def assert_right(model) -> None:
-    for text, found in zip(TEXTS, quiet_scores(model, TOKENIZER, TEXTS), strict=True):
-        assert found == pytest.approx(by_definition(model, sequence(TOKENIZER, text)), abs=3e-5)
-
-
 @pytest.mark.parametrize(("block", "positions"), [(64, 1024), (2048, 7), (299, 3)])
 def test_blocks_of_vocabulary_and_positions_do_not_matter(monkeypatch, block, positions):
     monkeypatch.setattr(heads, "BLOCK", block)
     monkeypatch.setattr(heads, "POSITIONS", positions)
-    assert_right(tiny_model(TOKENIZER, context=128).eval())
+    model = tiny_model(TOKENIZER, context=128).eval()
+    assert_scored_by_definition(model, TOKENIZER, TEXTS)
 
 
 def test_a_bias_of_the_head_counts():
     model = with_a_bias()
     assert heads.vocabulary_head(model, "float32").bias is not None
-    assert_right(model)
+    assert_scored_by_definition(model, TOKENIZER, TEXTS)
 
 
 def test_logits_that_are_capped_behind_the_head_are_taken_from_the_model():
     model = with_capped_logits()
     assert heads.vocabulary_head(model, "float32") is None
-    assert_right(model)
+    assert_scored_by_definition(model, TOKENIZER, TEXTS)
 
 
 def test_large_logits_survive_bfloat16():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models
 from torch import nn
@@ -154,3 +155,11 @@ def sequence(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
 def quiet_scores(model: nn.Module, tokenizer, texts, **options) -> list[list[float]]:
     scored = score_texts(model, tokenizer, texts, progress=False, **options)
     return [text.log_probs for text in scored]
+
+
+def assert_scored_by_definition(
+    model: nn.Module, tokenizer, texts, *, within: float = 3e-5
+) -> None:
+    """Raise where a text's scores differ from the definition by more nats per token."""
+    for text, found in zip(texts, quiet_scores(model, tokenizer, texts), strict=True):
+        assert found == pytest.approx(by_definition(model, sequence(tokenizer, text)), abs=within)
