@@ -14,6 +14,19 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
+@pytest.fixture
+def ax():
+    """One frame in the workbook's style, to be drawn in."""
+    import matplotlib.pyplot as plt
+
+    from semcal_utils import plots
+
+    plots.use_style()
+    figure, ax = plots.new_figure()
+    yield ax
+    plt.close(figure)
+
+
 @pytest.fixture(scope="session")
 def browser():
     """One headless browser for all tests: a process can drive no two at once."""

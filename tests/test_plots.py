@@ -10,14 +10,6 @@ import pytest
 from semcal_utils import plots
 
 
-@pytest.fixture
-def ax():
-    plots.use_style()
-    figure, ax = plots.new_figure()
-    yield ax
-    plt.close(figure)
-
-
 def heights(ax):
     return sorted(round(patch.get_height(), 6) for patch in ax.patches)
 

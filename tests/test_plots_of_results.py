@@ -10,13 +10,6 @@ import pytest
 from semcal_utils import plots
 
 
-@pytest.fixture
-def ax():
-    figure, frame = plt.subplots()
-    yield frame
-    plt.close(figure)
-
-
 def texts(ax):
     return [text.get_text() for text in ax.texts]
 

@@ -26,14 +26,6 @@ COMPARISON = pd.DataFrame(
 )
 
 
-@pytest.fixture
-def ax():
-    plots.use_style()
-    figure, ax = plots.new_figure()
-    yield ax
-    plt.close(figure)
-
-
 def test_recipes_write_reduction_and_pass_rate_and_say_what_is_undefined(ax):
     reach = pd.DataFrame(
         {"label oracle": [np.nan, 1.0], "forecast": [np.nan, 0.7]}, index=["baseline", "severe"]
