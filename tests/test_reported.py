@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from semcal_utils.publishing import PublishingError, speeds
-from semcal_utils.publishing.reported import PLACE, fill_readme, rows_of, with_results
+from semcal_utils.publishing.marked_tables import place_of
+from semcal_utils.publishing.reported import fill_readme, rows_of, with_results
 from semcal_utils.publishing.run_times import DATASETS
 
 PROJECT = Path(__file__).parents[1]
@@ -54,15 +55,17 @@ def test_the_readme_is_filled_once(project):
 
 def test_the_readmes_results_are_those_of_the_published_figures():
     text = (PROJECT / "README.md").read_text(encoding="utf-8")
-    told = PLACE.search(text)[0]
-    made = PLACE.search(with_results(text, PROJECT))[0]
+    told = place_of("results").search(text)[0]
+    made = place_of("results").search(with_results(text, PROJECT))[0]
     assert told == made, "run `make publish`"
 
 
 def test_the_readmes_speeds_are_those_of_the_last_benchmark():
     text = (PROJECT / "README.md").read_text(encoding="utf-8")
-    told = speeds.PLACE.search(text)[0]
-    assert told == speeds.PLACE.search(speeds.with_speeds(text, PROJECT))[0], "run `make publish`"
+    told = place_of("speeds").search(text)[0]
+    assert told == place_of("speeds").search(speeds.with_speeds(text, PROJECT))[0], (
+        "run `make publish`"
+    )
     figures = json.loads((PROJECT / "figures" / "benchmarks.json").read_text())
     ratio = figures["language_models"]["gpt2_small"]["fine_tuning"]["times_the_reference"]
     row = next(line for line in told.splitlines() if line.startswith("| fine-tuning, GPT-2 small"))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 from semcal_utils import workspace
+from semcal_utils.publishing.marked_tables import with_table
 from semcal_utils.publishing.problems import PublishingError
 from semcal_utils.publishing.run_times import DATASETS, with_run_times
 from semcal_utils.publishing.speeds import with_speeds
 
-PLACE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.S)
 HEAD = (
     "| dataset | severity | KL(G‖R), nats | `paper` recipe | keeps | `stream` recipe | keeps "
     "| label oracle keeps |\n|---|---|---|---|---|---|---|---|\n"
@@ -49,12 +48,11 @@ def with_results(text: str, root: Path) -> str:
     Raises:
         PublishingError: A figure's numbers are missing, or README has no place for the table.
     """
-    if not PLACE.search(text):
-        raise PublishingError(
-            "README.md", None, "it has no place for the results", "add the two result comments"
-        )
-    rows = [row for dataset in DATASETS for row in rows_of(dataset, root)]
-    return PLACE.sub(lambda _: HEAD + "".join(rows), text)
+
+    def table() -> str:
+        return HEAD + "".join(row for dataset in DATASETS for row in rows_of(dataset, root))
+
+    return with_table(text, "results", table)
 
 
 def rows_of(dataset: str, root: Path) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from semcal_utils.publishing.marked_tables import with_table
 from semcal_utils.publishing.problems import PublishingError
 
-PLACE = re.compile(r"(?<=<!-- speeds -->\n).*?(?=<!-- end of speeds -->)", re.S)
 HEAD = "| work | measured against | speed | ratio |\n|---|---|---|---|\n"
 
 
@@ -23,57 +22,80 @@ def with_speeds(text: str, root: Path) -> str:
     Raises:
         PublishingError: The benchmark's figures are missing, or README has no place for them.
     """
-    if not PLACE.search(text):
-        raise PublishingError(
-            "README.md", None, "it has no place for the speeds", "add the two speed comments"
-        )
+    return with_table(text, "speeds", lambda: HEAD + "".join(measured_rows(root)))
+
+
+def measured_rows(root: Path) -> list[str]:
+    """Return the table's rows from the benchmark's file."""
     path = root / "figures" / "benchmarks.json"
     try:
-        rows = rows_of(json.loads(path.read_text(encoding="utf-8")))
+        return rows_of(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
         raise PublishingError(
             "benchmarks.json", None, "it is missing or not whole", "run `make bench`"
         ) from error
-    return PLACE.sub(lambda _: HEAD + "".join(rows), text)
 
 
 def rows_of(figures: dict[str, Any]) -> list[str]:
     """Return the table's rows from what `make bench` wrote."""
     large, small = figures["language_models"]["gpt2_small"], figures["language_models"]["workbook"]
     city, filtering = small["city_captions"], figures["filtering"]
-    share = large["scoring"]["share_of_matrix_multiplication_peak"]
-    peak = f"{share:.0%} of PyTorch's fastest matrix product"
+    peak = large["scoring"]["share_of_matrix_multiplication_peak"]
+    fast, compared = tokens(large["scoring"]), "times_the_reference"
     one_by_one, padded = "one text at a time", "captions padded to 512 tokens"
-    made = [
-        ("scoring, GPT-2 small", one_by_one, f"{tokens(large['scoring'])}, {peak}"),
-        ("the same in bfloat16", one_by_one, tokens(large["scoring"], "_bfloat16")),
-        ("scoring random words, the workbook's model", one_by_one, tokens(small["scoring"])),
-        ("scoring the city's captions, the same", one_by_one, rate(city, "captions_per_second")),
-        ("fine-tuning, GPT-2 small", padded, tokens(large["fine_tuning"])),
-        ("fine-tuning, the workbook's model", padded, tokens(small["fine_tuning"])),
+    rows = [
+        (
+            "scoring, GPT-2 small",
+            one_by_one,
+            f"{fast}, {peak:.0%} of PyTorch's fastest matrix product",
+            large["scoring"][compared],
+        ),
+        (
+            "the same in bfloat16",
+            one_by_one,
+            tokens(large["scoring"], "_bfloat16"),
+            large["scoring"][f"{compared}_bfloat16"],
+        ),
+        (
+            "scoring random words, the workbook's model",
+            one_by_one,
+            tokens(small["scoring"]),
+            small["scoring"][compared],
+        ),
+        (
+            "scoring the city's captions, the same",
+            one_by_one,
+            rate(city, "captions_per_second"),
+            city[compared],
+        ),
+        (
+            "fine-tuning, GPT-2 small",
+            padded,
+            tokens(large["fine_tuning"]),
+            large["fine_tuning"][compared],
+        ),
+        (
+            "fine-tuning, the workbook's model",
+            padded,
+            tokens(small["fine_tuning"]),
+            small["fine_tuning"][compared],
+        ),
         (
             "1,000 filterings of a stream",
             "a loop over items",
             f"{filtering['vectorised_seconds']:.2g} s",
+            filtering["vectorised_speedup"],
         ),
         (
             "their expectation in closed form",
             "the same loop",
             f"{filtering['closed_form_seconds']:.2g} s",
+            filtering["closed_form_speedup"],
         ),
     ]
-    ratios = [
-        large["scoring"]["times_the_reference"],
-        large["scoring"]["times_the_reference_bfloat16"],
-        small["scoring"]["times_the_reference"],
-        city["times_the_reference"],
-        large["fine_tuning"]["times_the_reference"],
-        small["fine_tuning"]["times_the_reference"],
-        filtering["vectorised_speedup"],
-        filtering["closed_form_speedup"],
-    ]
     return [
-        f"| {' | '.join(row)} | {times(ratio)} |\n" for row, ratio in zip(made, ratios, strict=True)
+        f"| {work} | {against} | {speed} | {times(ratio)} |\n"
+        for work, against, speed, ratio in rows
     ]
 
 
