@@ -22,6 +22,9 @@ from tqdm.auto import tqdm
 
 from semcal_utils.divergence.frequencies import label_codes
 
+WORDS_AND_SIGNS = r"\w+|[^\w\s]"
+"""What counts as a word of a caption (scikit-learn's `token_pattern`): punctuation, too."""
+
 
 class CaptionClassifier:
     """TF-IDF logistic regression from captions to labels.
@@ -33,7 +36,9 @@ class CaptionClassifier:
 
     def __init__(self, categories: Sequence[str], *, regularisation: float = 30.0) -> None:
         self.categories = tuple(categories)
-        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
+        words = TfidfVectorizer(
+            ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORDS_AND_SIGNS
+        )
         runs = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), sublinear_tf=True)
         self._pipeline = Pipeline(
             [

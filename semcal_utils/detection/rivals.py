@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from semcal_utils.acceptance.caption_classifier import WORDS_AND_SIGNS
 from semcal_utils.detection.benches import Bench, rows_of
 
 STRENGTHS_OF_WORDS = (0.3, 1.0, 3.0, 10.0, 30.0)
@@ -113,7 +114,7 @@ class TfidfLogistic(_Discriminator):
     def __init__(self) -> None:
         super().__init__()
         self._words = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]"
+            ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORDS_AND_SIGNS
         )
 
     def fit(self, bench: Bench) -> TfidfLogistic:
@@ -142,7 +143,7 @@ class HashedNgrams:
             ngram_range=(1, 2),
             alternate_sign=False,
             norm=None,
-            token_pattern=r"\w+|[^\w\s]",
+            token_pattern=WORDS_AND_SIGNS,
         )
         self._weights = np.zeros(BUCKETS)
 

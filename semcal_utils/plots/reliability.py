@@ -22,8 +22,7 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame], *, ax: Axes | None = No
         tables: Per name (before, after), columns `predicted`, `observed` and `standard_error`.
         ax: Frame to draw in.
     """
-    ax = frame_or_new(ax, 4.6, 4.2)
-    ax.plot([0, 1], [0, 1], ":", color=COLOURS["quiet"], linewidth=1.2)
+    ax = _frame_with_diagonal(ax)
     for number, (name, table) in enumerate(tables.items()):
         ax.errorbar(
             table["predicted"],
@@ -37,18 +36,8 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame], *, ax: Axes | None = No
             capsize=2.5,
             label=name,
         )
-    ax.set(
-        xlabel="predicted r/(1 + r)",
-        ylabel="observed share of real captions",
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-        aspect="equal",
-    )
-    percent(ax)
-    percent(ax, "x")
-    ax.grid(axis="x")
-    legend_above(ax)
-    return ax
+    ax.set(xlabel="predicted r/(1 + r)", ylabel="observed share of real captions")
+    return _as_square_of_shares(ax, -0.02, 1.02)
 
 
 def plot_acceptance_against_oracle(
@@ -61,8 +50,7 @@ def plot_acceptance_against_oracle(
         achieved: Per name (before, after), the mean acceptance per label.
         ax: Frame to draw in.
     """
-    ax = frame_or_new(ax, 4.6, 4.2)
-    ax.plot([0, 1], [0, 1], ":", color=COLOURS["quiet"], linewidth=1.2)
+    ax = _frame_with_diagonal(ax)
     for number, (name, means) in enumerate(achieved.items()):
         ax.plot(
             oracle,
@@ -73,13 +61,19 @@ def plot_acceptance_against_oracle(
             alpha=0.85,
             label=name,
         )
-    ax.set(
-        xlabel="acceptance of the label oracle",
-        ylabel="mean acceptance of the label",
-        xlim=(-0.03, 1.05),
-        ylim=(-0.03, 1.05),
-        aspect="equal",
-    )
+    ax.set(xlabel="acceptance of the label oracle", ylabel="mean acceptance of the label")
+    return _as_square_of_shares(ax, -0.03, 1.05)
+
+
+def _frame_with_diagonal(ax: Axes | None) -> Axes:
+    ax = frame_or_new(ax, 4.6, 4.2)
+    ax.plot([0, 1], [0, 1], ":", color=COLOURS["quiet"], linewidth=1.2)
+    return ax
+
+
+def _as_square_of_shares(ax: Axes, low: float, high: float) -> Axes:
+    """Give both axes the same range of percentages, so that the diagonal means equal."""
+    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     percent(ax)
     percent(ax, "x")
     ax.grid(axis="x")

@@ -32,15 +32,7 @@ def plot_alarm_paths(
         ax.fill_between(seen, low, high, color=colour, alpha=0.2, linewidth=0)
         ax.plot(seen, middle, color=colour, label=f"{name} stream")
         ax.plot(seen, tens[0], color=colour, linewidth=0.8, alpha=0.9)
-    ax.axhline(line, color=COLOURS["wrong"], linestyle="--", linewidth=1.3)
-    ax.annotate(
-        f"alarm: E = {1 / alpha:g}",
-        (1, line),
-        xytext=(3, 4),
-        textcoords="offset points",
-        color=COLOURS["wrong"],
-        fontsize=9.5,
-    )
+    _draw_limit(ax, line, f"alarm: E = {1 / alpha:g}")
     ax.set_xscale("log")
     ax.set_xlim(1, max(path.shape[-1] for path in paths.values()))
     ax.set_ylim(-5, 12)
@@ -87,20 +79,25 @@ def plot_alarm_times(
             ha="left" if reach >= 0 else "right",
             color=COLOURS["ink"],
         )
-    ax.axhline(alpha, color=COLOURS["wrong"], linestyle="--", linewidth=1.3)
-    ax.annotate(
-        f"α = {alpha:.0%}",
-        (1, alpha),
-        xytext=(3, 4),
-        textcoords="offset points",
-        color=COLOURS["wrong"],
-        fontsize=9.5,
-    )
+    _draw_limit(ax, alpha, f"α = {alpha:.0%}")
     ax.set_xscale("log")
     ax.set(xlabel="items seen", ylabel="streams that raised the alarm", xlim=(1, items))
     ax.set_ylim(-0.02, 1.02)
     percent(ax)
     return ax
+
+
+def _draw_limit(ax: Axes, height: float, name: str) -> None:
+    """Draw a dashed line with its name at the first item."""
+    ax.axhline(height, color=COLOURS["wrong"], linestyle="--", linewidth=1.3)
+    ax.annotate(
+        name,
+        (1, height),
+        xytext=(3, 4),
+        textcoords="offset points",
+        color=COLOURS["wrong"],
+        fontsize=9.5,
+    )
 
 
 def plot_stream_words(words: pd.DataFrame, *, ax: Axes | None = None) -> Axes:

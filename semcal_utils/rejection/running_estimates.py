@@ -20,7 +20,7 @@ TELLING_SHARE = 0.1
 early to tell a reduction: a handful of kept items would be told as a perfect one."""
 
 
-class Estimate(NamedTuple):
+class RunningEstimate(NamedTuple):
     """A number with its interval; `note` says why it is undefined (NaN), else it is empty."""
 
     value: float
@@ -32,7 +32,7 @@ class Estimate(NamedTuple):
     note: str = ""
 
 
-def mean_estimate(total: float, squares: float, items: int, *, level: float) -> Estimate:
+def mean_estimate(total: float, squares: float, items: int, *, level: float) -> RunningEstimate:
     """Estimate a mean of numbers in [0, 1] from their sum, e.g. the pass rate.
 
     Args:
@@ -49,7 +49,7 @@ def mean_estimate(total: float, squares: float, items: int, *, level: float) -> 
     mean = total / items
     spread = math.sqrt(max(squares / items - mean**2, 0.0) / items)
     reach = float(norm.ppf((1 + level) / 2)) * spread
-    return Estimate(mean, max(0.0, mean - reach), min(1.0, mean + reach), mean, 0.0, items)
+    return RunningEstimate(mean, max(0.0, mean - reach), min(1.0, mean + reach), mean, 0.0, items)
 
 
 def deception_estimate(
@@ -60,7 +60,7 @@ def deception_estimate(
     level: float,
     draws: int,
     rng: np.random.Generator,
-) -> Estimate:
+) -> RunningEstimate:
     """Estimate KL(p‖R) in nats, with p the shares of the weights.
 
     The value is bias-corrected and never below zero. The interval reaches from the low quantile of
@@ -86,7 +86,7 @@ def deception_estimate(
     drawn = deception_draws(weights, squares, real, draws=draws, rng=rng)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     low, high = max(0.0, low - 2 * floor), max(0.0, high - floor)
-    return Estimate(max(0.0, plug_in - floor), float(low), float(high), plug_in, floor, size)
+    return RunningEstimate(max(0.0, plug_in - floor), float(low), float(high), plug_in, floor, size)
 
 
 def reduction_estimate(
@@ -97,7 +97,7 @@ def reduction_estimate(
     level: float,
     draws: int,
     rng: np.random.Generator,
-) -> Estimate:
+) -> RunningEstimate:
     """Estimate the deception reduction 1 − KL(kept‖R)/KL(stream‖R), both bias-corrected.
 
     The two sides are drawn independently, which makes the interval somewhat wide: errs on the safe
@@ -135,7 +135,7 @@ def reduction_estimate(
     low = 1 - np.quantile(ends[0], (1 + level) / 2)
     high = 1 - np.quantile(ends[1], (1 - level) / 2)
     value = 1 - after.value / max(before.value, tiny)
-    return Estimate(value, float(low), float(high), plug_in.value, math.nan, after.size)
+    return RunningEstimate(value, float(low), float(high), plug_in.value, math.nan, after.size)
 
 
 def deception_draws(
@@ -174,5 +174,5 @@ def _size(weights: Floats, squares: Floats) -> float:
     return float(weights.sum()) ** 2 / total if total > 0 else 0.0
 
 
-def _undefined(note: str) -> Estimate:
-    return Estimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, note)
+def _undefined(note: str) -> RunningEstimate:
+    return RunningEstimate(math.nan, math.nan, math.nan, math.nan, math.nan, 0.0, note)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from semcal_utils.rejection.decision_tables import REPEATED, Decision, float_column, require_columns
 from semcal_utils.rejection.listed_labels import ListedLabels
 from semcal_utils.rejection.running_estimates import (
-    Estimate,
+    RunningEstimate,
     deception_estimate,
     mean_estimate,
     reduction_estimate,
@@ -230,7 +230,7 @@ class StreamMonitor:
 
     def report(
         self, *, level: float = 0.95, draws: int = 2000, seed: int = 0
-    ) -> dict[str, Estimate]:
+    ) -> dict[str, RunningEstimate]:
         """Return pass rate, deception of both sides and deception reduction, with intervals.
 
         Args:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from semcal_utils.rejection import SemanticFilter
 from semcal_utils.rejection.decision_tables import REPEATED, require_columns
-from semcal_utils.rejection.running_estimates import Estimate
+from semcal_utils.rejection.running_estimates import RunningEstimate
 from semcal_utils.rejection.stream_monitor import StreamMonitor, alarm_paths
 
 PATH_POINTS = 160
@@ -39,7 +39,7 @@ class StreamMoment:
     accepted: int
     log_bound: float
     frequencies: pd.DataFrame
-    report: dict[str, Estimate]
+    report: dict[str, RunningEstimate]
     alpha: float
     alarm_at: int | None
     evidence: pd.DataFrame

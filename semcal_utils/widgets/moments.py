@@ -14,7 +14,7 @@ from semcal_utils.plots.svg import (
     power_of_ten,
     tiles_html,
 )
-from semcal_utils.rejection.running_estimates import Estimate
+from semcal_utils.rejection.running_estimates import RunningEstimate
 from semcal_utils.rejection.stream_replay import StreamMoment, alarm_line
 from semcal_utils.saliency.html import content, verdict_html, visible_text
 
@@ -68,7 +68,7 @@ def moment_facts(moment: StreamMoment) -> list[tuple[str, str, str]]:
     ]
 
 
-def _with_interval(estimate: Estimate) -> tuple[str, str]:
+def _with_interval(estimate: RunningEstimate) -> tuple[str, str]:
     if math.isnan(estimate.value):
         return "undefined", estimate.note
     return f"{estimate.value:.1%}", f"95 %: {estimate.low:.1%} to {estimate.high:.1%}"
