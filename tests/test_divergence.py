@@ -21,6 +21,7 @@ from semcal_utils.divergence import (
     noise_floor,
     reduction_of,
     reverse_kl_divergence,
+    sampling_bias,
     total_variation,
 )
 
@@ -150,6 +151,32 @@ def test_an_honest_stream_has_no_reduction():
     found = reduction_of(0.001, 0.0005, noise=0.002)
     assert math.isnan(found.value)
     assert "noise floor" in found.reason
+
+
+def test_sampling_bias_is_the_noise_floor_where_all_items_weigh_the_same():
+    assert sampling_bias([3, 1, 0], [3, 1, 0]) == pytest.approx(noise_floor(3, 4))
+    assert sampling_bias([1.5, 0.5], [0.75, 0.25]) == pytest.approx(noise_floor(2, 4))
+    assert math.isinf(sampling_bias([0, 0], [0, 0]))
+
+
+def test_sampling_bias_by_hand():
+    # Two labels: ½·[Var(p)/p + Var(p)/(1 - p)], and Var(p) = ((1-p)²·S₁ + p²·S₂)/W².
+    found = sampling_bias([1.0, 3.0], [0.5, 1.5])
+    variance = (0.75**2 * 0.5 + 0.25**2 * 1.5) / 16
+    assert found == pytest.approx((variance / 0.25 + variance / 0.75) / 2)
+
+
+def test_sampling_bias_is_the_mean_divergence_of_a_stream_that_was_weighted_to_its_world():
+    rng = np.random.default_rng(3)
+    general, world = np.full(8, 1 / 8), rng.dirichlet(np.full(8, 0.7))
+    weights = world / general / (world / general).max()
+    counts = rng.multinomial(1500, general, 3000)
+    kept = counts * weights
+    mean = kl_divergence(kept / kept.sum(axis=1, keepdims=True), world).mean()
+    found = np.mean([sampling_bias(row * weights, row * weights**2) for row in counts])
+    assert found == pytest.approx(mean, rel=0.05)
+    sizes = kept.sum(axis=1) ** 2 / (counts * weights**2).sum(axis=1)
+    assert noise_floor(8, float(sizes.mean())) > 1.5 * mean
 
 
 def test_a_label_that_the_world_lacks_leaves_the_reduction_undefined():

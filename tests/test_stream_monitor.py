@@ -245,28 +245,37 @@ def test_the_filter_removes_the_deception_and_the_interval_says_so() -> None:
     assert monitor.alarm
 
 
-def test_intervals_hold_about_as_often_as_they_say() -> None:
-    frequencies = deceptive(0.4)
-    ratio = 0.6 * np.log(REAL / frequencies)
+EVEN = np.full(10, 0.1)
+SKEWED = np.exp(np.linspace(0, -5.5, 10))
+SKEWED /= SKEWED.sum()
+
+
+@pytest.mark.parametrize(
+    ("stream", "world", "strength", "items"),
+    [(deceptive(0.4), REAL, 0.6, 1500), (EVEN, SKEWED, 0.97, 1500), (EVEN, SKEWED, 0.8, 700)],
+    ids=["half done", "a world of few labels, nearly done", "a world of few labels, short stream"],
+)
+def test_intervals_hold_about_as_often_as_they_say(stream, world, strength, items) -> None:
+    ratio = strength * np.log(world / stream)
     probability = np.exp(ratio - ratio.max())
-    kept = frequencies * probability / (frequencies @ probability)
+    kept = stream * probability / (stream @ probability)
     truth = {
-        "deception_stream": float(kl_divergence(frequencies, REAL)),
-        "deception_kept": float(kl_divergence(kept, REAL)),
+        "deception_stream": float(kl_divergence(stream, world)),
+        "deception_kept": float(kl_divergence(kept, world)),
     }
     truth["deception_reduction"] = 1 - truth["deception_kept"] / truth["deception_stream"]
-    truth["pass_rate"] = float(frequencies @ probability)
+    truth["pass_rate"] = float(stream @ probability)
     held = dict.fromkeys(truth, 0)
     rng = np.random.default_rng(8)
     for _ in range(200):
-        codes = rng.choice(10, 1500, p=frequencies)
+        codes = rng.choice(10, items, p=stream)
         a = probability[codes]
-        monitor = StreamMonitor(WORLD)
+        monitor = StreamMonitor(dict(zip(LABELS, world, strict=True)))
         monitor.observe_table(
             pd.DataFrame(
                 {
                     "label": np.array(LABELS)[codes],
-                    "accepted": rng.random(1500) < a,
+                    "accepted": rng.random(items) < a,
                     "accept_probability": a,
                 }
             )
@@ -274,7 +283,7 @@ def test_intervals_hold_about_as_often_as_they_say() -> None:
         for name, estimate in monitor.report(draws=400).items():
             held[name] += estimate.low <= truth[name] <= estimate.high
     for name, count in held.items():
-        assert count / 200 > 0.9, name
+        assert count / 200 > 0.9, (name, count)
 
 
 def test_reduction_is_undefined_on_an_honest_stream_and_when_nothing_is_kept() -> None:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from semcal_utils.divergence import kl_divergence, noise_band, noise_floor, reduction_of
+from semcal_utils.divergence import kl_divergence, noise_band, reduction_of, sampling_bias
 
 Floats = NDArray[np.float64]
 Sums = tuple[Floats, Floats]
 """Per label, the sum of weights and the sum of squared weights, each of shape (K,)."""
 
 TELLING_SHARE = 0.1
-"""Of so small a part of the stream's deception must the kept side's noise floor be, or it is too
+"""Of so small a part of the stream's deception must the kept side's bias be, or it is too
 early to tell a reduction: a handful of kept items would be told as a perfect one."""
 
 
@@ -27,7 +27,7 @@ class RunningEstimate(NamedTuple):
     low: float
     high: float
     plug_in: float
-    noise_floor: float
+    bias: float
     size: float
     note: str = ""
 
@@ -82,7 +82,7 @@ def deception_estimate(
     if size == 0:
         return _undefined("there are no labelled items")
     plug_in = float(kl_divergence(weights / weights.sum(), real))
-    floor = noise_floor(real.size, size)
+    floor = sampling_bias(weights, squares)
     drawn = deception_draws(weights, squares, real, draws=draws, rng=rng)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     low, high = max(0.0, low - 2 * floor), max(0.0, high - floor)
@@ -113,8 +113,7 @@ def reduction_estimate(
 
     Returns:
         The reduction, 1 being perfect; NaN with a note where nothing was kept, too little was kept
-        (`TELLING_SHARE`), or the stream's own deception is within its noise. In a few hundred items
-        the interval still holds somewhat less often than its level says.
+        (`TELLING_SHARE`), or the stream's own deception is within its noise.
     """
     options = {"level": level, "draws": draws, "rng": rng}
     before = deception_estimate(*stream, real, **options)  # type: ignore[arg-type]
@@ -125,13 +124,13 @@ def reduction_estimate(
     plug_in = reduction_of(before.plug_in, after.plug_in, noise=noise)
     if math.isnan(plug_in.value):
         return _undefined(plug_in.reason)
-    if after.noise_floor > TELLING_SHARE * before.value:
+    if after.bias > TELLING_SHARE * before.value:
         return _undefined(f"too early to tell from {after.size:.0f} effective items")
     befores = deception_draws(*stream, real, draws=draws, rng=rng)
     afters = deception_draws(*kept, real, draws=draws, rng=rng)
     tiny = np.finfo(float).tiny
-    befores = np.maximum(befores - 2 * before.noise_floor, tiny)
-    ends = [np.maximum(afters - bias * after.noise_floor, 0.0) / befores for bias in (1, 2)]
+    befores = np.maximum(befores - 2 * before.bias, tiny)
+    ends = [np.maximum(afters - bias * after.bias, 0.0) / befores for bias in (1, 2)]
     low = 1 - np.quantile(ends[0], (1 + level) / 2)
     high = 1 - np.quantile(ends[1], (1 - level) / 2)
     value = 1 - after.value / max(before.value, tiny)
@@ -145,7 +144,7 @@ def deception_draws(
 
     Each label's Σ a·Exp(1) has mean Σa and variance Σa²; a gamma variable with the same two moments
     stands for it (exactly, for plain counts), so that sums are all one needs. The draws carry the
-    plug-in's bias, `noise_floor`, twice: once from the sample and once from the draw.
+    plug-in's `bias` twice: once from the sample and once from the draw.
 
     Args:
         weights: Σa per label, shape (K,).
