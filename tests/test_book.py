@@ -14,6 +14,7 @@ from tiny_projects import NAME, a_source, an_executed_copy, picture, read, write
 from semcal_utils import workspace
 from semcal_utils.publishing import PublishingError
 from semcal_utils.publishing.book import build_book
+from semcal_utils.publishing.book_front import front_page
 from semcal_utils.publishing.book_pages import api_pages, escaped, gallery_page, page_of
 from semcal_utils.publishing.docstring_pages import with_literal_blocks, without_substitutions
 from semcal_utils.publishing.mathml import as_mathml
@@ -76,6 +77,25 @@ def test_the_book_has_its_pages_and_shows_what_ran(tiny_book):
     room = (tiny_book / "api" / "room.html").read_text()
     assert "What flows by." in room
     assert "|G|/|R|" in room
+
+
+def test_the_first_page_shows_the_filter_and_a_card_for_each_notebook(tmp_path):
+    notebooks = {name: read_notebook(path) for name, path in find_notebooks(PROJECT).items()}
+    page = front_page("<!-- hero -->\n\n<!-- walk -->\n", PROJECT, notebooks, tmp_path / "front")
+    assert page.startswith("```{image} front/04_stream.gif\n:alt: The stream flows")
+    assert page.count("{container} stop") == len(notebooks) == 8
+    assert page.count(":target: notebooks/") == 8
+    assert "Does the kept stream look like the world" in page
+    assert "<!--" not in page
+    shown = re.findall(r"\{image\} front/(\S+)", page)
+    assert {path.name for path in (tmp_path / "front").iterdir()} == set(shown)
+
+
+def test_the_first_page_of_a_project_without_pictures_is_words(tmp_path):
+    notebooks = {NAME: a_source()}
+    page = front_page("<!-- hero -->\n\n<!-- walk -->\n", tmp_path, notebooks, tmp_path / "front")
+    assert "{image}" not in page
+    assert f"(notebooks/{NAME}.ipynb)**" in page
 
 
 def test_no_page_names_a_script_or_a_style_of_another_host(tiny_book):

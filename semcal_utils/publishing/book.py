@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from semcal_utils import workspace
+from semcal_utils.publishing.book_front import front_page
 from semcal_utils.publishing.book_pages import api_pages, gallery_page, page_of
 from semcal_utils.publishing.problems import PublishingError
 from semcal_utils.publishing.published import state_of, with_outputs
@@ -79,7 +80,9 @@ def lay_out(root: Path, source: Path, package: Path) -> None:
         line = sentence(times[name]) if name in times else ""
         write_notebook(source / "notebooks" / f"{name}.ipynb", page_of(notebook, line))
     gallery = gallery_page(notebooks, root / "figures", source / "gallery")
-    pages = {"gallery.md": gallery, **api_pages(package)}
+    index = (root / "book" / "index.md").read_text(encoding="utf-8")
+    front = front_page(index, root, notebooks, source / "front")
+    pages = {"index.md": front, "gallery.md": gallery, **api_pages(package)}
     for page, text in pages.items():
         (source / page).parent.mkdir(exist_ok=True)
         (source / page).write_text(text, encoding="utf-8")
