@@ -47,10 +47,9 @@ from semcal_utils.acceptance.stream_recipe import (
     stream_evidence,
 )
 from semcal_utils.divergence import (
-    bias_corrected_kl,
-    effective_size,
     kl_divergence,
     noise_floor,
+    sampling_bias,
 )
 
 AB = ["a", "b"]
@@ -260,7 +259,7 @@ def test_a_row_of_the_sharpening_curve_by_hand():
     assert exact["pass_rate"] == pytest.approx(accept.mean())
     assert exact["filtered_kl"] == pytest.approx(0, abs=1e-12)
     assert exact["corrected_kl"] == pytest.approx(
-        bias_corrected_kl([0.3, 0.7], world, size=effective_size(accept))
+        -sampling_bias([60 * 0.5 / 1.75, 40], [60 * (0.5 / 1.75) ** 2, 40])
     )
     assert exact["deception_reduction"] == pytest.approx(1)
     honest = sharpening_curve(log_ratio, labels, [0.6, 0.4], AB, powers=[1])

@@ -21,8 +21,10 @@ from semcal_utils.divergence import (
     noise_floor,
     reduction_of,
     reverse_kl_divergence,
+    sampling_band,
     sampling_bias,
     total_variation,
+    weight_sums,
 )
 
 ABC = ["a", "b", "c"]
@@ -153,10 +155,29 @@ def test_an_honest_stream_has_no_reduction():
     assert "noise floor" in found.reason
 
 
-def test_sampling_bias_is_the_noise_floor_where_all_items_weigh_the_same():
+def test_chance_among_items_of_equal_weight_is_the_noise_floor_and_band():
+    for sums, squares, size in (
+        ([3, 1, 2], [3, 1, 2], 6),
+        ([1.5, 0.5], [0.75, 0.25], 4),
+    ):
+        labels = len(sums)
+        assert sampling_bias(sums, squares) == pytest.approx(noise_floor(labels, size))
+        assert sampling_bias(sums, squares, 9) == pytest.approx(noise_floor(labels, size, 9))
+        assert sampling_band(sums, squares) == pytest.approx(noise_band(labels, size))
+        assert sampling_band(sums, squares, 9, level=0.5) == pytest.approx(
+            noise_band(labels, size, 9, level=0.5)
+        )
+
+
+def test_a_label_that_was_not_seen_counts_as_one_of_average_weight():
     assert sampling_bias([3, 1, 0], [3, 1, 0]) == pytest.approx(noise_floor(3, 4))
-    assert sampling_bias([1.5, 0.5], [0.75, 0.25]) == pytest.approx(noise_floor(2, 4))
+    assert sampling_band([3, 1, 0], [3, 1, 0]) > sampling_band([3, 1], [3, 1])
+
+
+def test_without_items_chance_is_all_and_with_one_label_it_is_nothing():
     assert math.isinf(sampling_bias([0, 0], [0, 0]))
+    assert math.isinf(sampling_band([0, 0], [0, 0]))
+    assert sampling_bias([2.0], [1.0]) == sampling_band([2.0], [1.0]) == 0
 
 
 def test_sampling_bias_by_hand():
@@ -166,17 +187,29 @@ def test_sampling_bias_by_hand():
     assert found == pytest.approx((variance / 0.25 + variance / 0.75) / 2)
 
 
-def test_sampling_bias_is_the_mean_divergence_of_a_stream_that_was_weighted_to_its_world():
+def test_chance_of_a_stream_that_was_weighted_to_its_world():
     rng = np.random.default_rng(3)
     general, world = np.full(8, 1 / 8), rng.dirichlet(np.full(8, 0.7))
     weights = world / general / (world / general).max()
     counts = rng.multinomial(1500, general, 3000)
     kept = counts * weights
-    mean = kl_divergence(kept / kept.sum(axis=1, keepdims=True), world).mean()
-    found = np.mean([sampling_bias(row * weights, row * weights**2) for row in counts])
-    assert found == pytest.approx(mean, rel=0.05)
+    found = kl_divergence(kept / kept.sum(axis=1, keepdims=True), world)
+    sums = [(row * weights, row * weights**2) for row in counts]
+    assert np.mean([sampling_bias(*one) for one in sums]) == pytest.approx(found.mean(), rel=0.05)
+    assert np.mean(found <= [sampling_band(*one) for one in sums]) == pytest.approx(0.95, abs=0.015)
+    # The effective size alone would promise much more of it.
     sizes = kept.sum(axis=1) ** 2 / (counts * weights**2).sum(axis=1)
-    assert noise_floor(8, float(sizes.mean())) > 1.5 * mean
+    assert noise_floor(8, float(sizes.mean())) > 1.5 * found.mean()
+
+
+def test_weights_are_added_up_by_label_for_the_labels_that_the_world_holds():
+    labels, weights = ["a", "b", "a"], [0.5, 1.0, 0.25]
+    sums, squares = weight_sums(labels, weights, ABC)
+    assert sums.tolist() == [0.75, 1.0, 0]
+    assert squares.tolist() == [0.3125, 1.0, 0]
+    assert weight_sums(labels, weights, ABC, real=[0.5, 0, 0.5])[0].tolist() == [0.75, 0]
+    with pytest.raises(ValueError, match="'b' of row 1 is not among"):
+        weight_sums(labels, weights, ["a", "c"])
 
 
 def test_a_label_that_the_world_lacks_leaves_the_reduction_undefined():

@@ -5,13 +5,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from semcal_utils.acceptance.oracles import label_oracle_acceptance, label_oracle_pass_rate
 from semcal_utils.divergence import (
     expected_filtered_frequencies,
     kl_divergence,
     noise_band,
-    noise_floor,
 )
 from semcal_utils.divergence.frequencies import CELLS_AT_ONCE, repeated_filterings, row_blocks
 from semcal_utils.divergence.intervals import measure_filter
@@ -159,8 +159,11 @@ def test_every_number_of_a_measurement_by_hand():
         1 - kl_divergence(filtered, real) / kl_divergence(general, real)
     )
     assert found.general_noise_band == pytest.approx(noise_band(2, 100, 500))
-    assert found.filtered_noise_floor == pytest.approx(noise_floor(2, size, 500))
-    assert found.filtered_noise_band == pytest.approx(noise_band(2, size, 500))
+    # Var(p) of a share, then ½·[Var/p + Var/(1 - p)], and half of one χ² of the same mean.
+    variance = ((2 / 3) ** 2 * 60 * 0.04 + (1 / 3) ** 2 * 40 * 0.36) / 36**2
+    noise = variance / (1 / 3) + variance / (2 / 3) + 1 / 500
+    assert found.filtered_noise_floor == pytest.approx(noise / 2)
+    assert found.filtered_noise_band == pytest.approx(noise / 2 * chi2.ppf(0.95, 1))
 
 
 def test_a_higher_level_gives_a_wider_interval():

@@ -15,9 +15,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from semcal_utils.acceptance import accept_probability, log_mean_exp
-from semcal_utils.divergence import bias_corrected_kl, kl_divergence, noise_band, reduction_of
+from semcal_utils.divergence import (
+    kl_divergence,
+    noise_band,
+    reduction_of,
+    sampling_bias,
+    weight_sums,
+)
 from semcal_utils.divergence.frequencies import (
-    effective_size,
     expected_filtered_frequencies,
     label_frequencies,
 )
@@ -104,7 +109,7 @@ def sharpening_curve(
 
     Returns:
         One row per power and quantile: power, quantile, log_bound, pass_rate, filtered_kl,
-        corrected_kl (less its noise floor), deception_reduction (nan where the stream is honest).
+        corrected_kl (less its bias), deception_reduction (nan where the stream is honest).
 
     Raises:
         ValueError: as in `sharpen`, or unknown labels.
@@ -121,6 +126,7 @@ def sharpening_curve(
             accept = accept_probability(rule.log_ratios(ratios), rule.log_bound)
             filtered = expected_filtered_frequencies(labels, accept, categories)
             after = float(kl_divergence(filtered, world))
+            sums = weight_sums(labels, accept, categories, real=world)
             rows.append(
                 {
                     "power": power,
@@ -128,7 +134,7 @@ def sharpening_curve(
                     "log_bound": rule.log_bound,
                     "pass_rate": float(accept.mean()),
                     "filtered_kl": after,
-                    "corrected_kl": bias_corrected_kl(filtered, world, size=effective_size(accept)),
+                    "corrected_kl": after - sampling_bias(*sums),
                     "deception_reduction": reduction_of(before, after, noise=noise).value,
                 }
             )
@@ -143,7 +149,7 @@ def choose_sharpening(curve: pd.DataFrame, *, minimum_pass_rate: float = 0.0) ->
         minimum_pass_rate: least share to keep; where no row keeps as much, the one that keeps most.
 
     Returns:
-        The row with the least KL(filtered‖R), less its noise floor, among those that keep enough.
+        The row with the least KL(filtered‖R), less its bias, among those that keep enough.
     """
     return _least(curve, "corrected_kl", minimum_pass_rate)
 

@@ -27,14 +27,14 @@ from semcal_utils.acceptance.sharpening import (
     sharpening_curve,
 )
 from semcal_utils.divergence import (
-    bias_corrected_kl,
     kl_divergence,
     noise_band,
     noise_floor,
     reduction_of,
+    sampling_bias,
+    weight_sums,
 )
 from semcal_utils.divergence.frequencies import (
-    effective_size,
     expected_filtered_frequencies,
     label_frequencies,
 )
@@ -188,13 +188,14 @@ def _measured(
     filtered = expected_filtered_frequencies(labels, accept, categories)
     before = float(kl_divergence(label_frequencies(labels, categories), world))
     after = float(kl_divergence(filtered, world))
+    sums = weight_sums(labels, accept, categories, real=world)
     noise = noise_band(int(np.count_nonzero(world)), len(labels))
     return {
         "method": "sharpen" if isinstance(rule, Sharpening) else "deconvolve",
         "power": rule.power if isinstance(rule, Sharpening) else np.nan,
         "pass_rate": float(accept.mean()),
         "filtered_kl": after,
-        "corrected_kl": bias_corrected_kl(filtered, world, size=effective_size(accept)),
+        "corrected_kl": after - sampling_bias(*sums),
         "deception_reduction": reduction_of(before, after, noise=noise).value,
     }
 

@@ -2,7 +2,8 @@
 
 All divergences are in nats and work along the last axis, so that one call measures a stack of
 distributions. An estimate from n items of K labels is biased upwards by about (K-1)/2n even when
-nothing differs: the noise floor. It is reported, never silently subtracted.
+nothing differs: the noise floor. It is reported, never silently subtracted. Where items have
+weights that go with their labels, as behind a filter, `sampling_bias` takes its place.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from semcal_utils.divergence.frequencies import (
     label_codes,
     label_frequencies,
 )
+from semcal_utils.divergence.weighted_samples import sampling_band, sampling_bias, weight_sums
 
 __all__ = [
     "Reduction",
@@ -40,8 +42,10 @@ __all__ = [
     "noise_floor",
     "reduction_of",
     "reverse_kl_divergence",
+    "sampling_band",
     "sampling_bias",
     "total_variation",
+    "weight_sums",
 ]
 
 
@@ -124,34 +128,6 @@ def noise_floor(labels: int, size: float, other_size: float = math.inf) -> float
         Nats; infinite for an empty sample.
     """
     return (labels - 1) / 2 * _inverse_sizes(size, other_size)
-
-
-def sampling_bias(weights: ArrayLike, squares: ArrayLike) -> float:
-    """How much too large plug-in KL(p‖q) comes out, with p the shares of weighted items by label.
-
-    ½·Σ_k Var(p_k)/p_k, the second-order bias. For items of equal weight it is
-    `noise_floor(K, n)`. Where heavy items crowd in few labels, as behind a filter that favours rare
-    ones, `noise_floor` at the effective size promises more bias than there is.
-
-    Args:
-        weights: (K,) sum of the items' weights, per label.
-        squares: (K,) sum of their squared weights.
-
-    Returns:
-        Nats; infinite without items.
-
-    Source:
-        The delta method for ratios of sums, as in Owen, *Monte Carlo theory, methods and examples*,
-        section 9.2. A label that was not seen is taken to have items of typical weight.
-    """
-    sums, powers = np.asarray(weights, dtype=float), np.asarray(squares, dtype=float)
-    total, power = sums.sum(), powers.sum()
-    if total == 0:
-        return math.inf
-    shares = sums / total
-    typical = np.divide(powers, sums, out=np.full(sums.shape, power / total), where=sums > 0)
-    own, others = (1 - shares) ** 2 * typical / total, shares * (power - powers) / total**2
-    return float((own + others).sum() / 2)
 
 
 def noise_band(

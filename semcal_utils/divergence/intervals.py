@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.divergence import kl_divergence, noise_band, noise_floor, reduction_of
+from semcal_utils.divergence import kl_divergence, noise_band, reduction_of
 from semcal_utils.divergence import total_variation as tv_distance
 from semcal_utils.divergence.frequencies import (
     checked_probabilities,
@@ -24,6 +24,7 @@ from semcal_utils.divergence.frequencies import (
     label_codes,
     row_blocks,
 )
+from semcal_utils.divergence.weighted_samples import sampling_band, sampling_bias, weight_sums
 
 Floats = NDArray[np.float64]
 
@@ -61,8 +62,8 @@ class FilterMeasures:
         filtered_total_variation: total variation between what is kept and R.
         deception_reduction: 1 - KL(filtered‖R)/KL(G‖R).
         general_noise_band: KL that an honest stream of this size stays below (95 %).
-        filtered_noise_floor: mean KL of a perfect filter's kept stream at this effective size.
-        filtered_noise_band: KL that a perfect filter's kept stream stays below (95 %).
+        filtered_noise_floor: mean KL that chance leaves a perfect filter with these weights.
+        filtered_noise_band: KL that a perfect filter with these weights stays below (95 %).
         reason: why the reduction is undefined, else an empty string.
     """
 
@@ -137,6 +138,7 @@ def measure_filter(
         name: _estimate(float(observed[name][0]), resampled[name], level) for name in observed
     }
     size = float(np.mean([effective_size(row) for row in accept]))
+    kept = [weight_sums(labels, row, categories, real=real) for row in accept]
     noise = noise_band(present, len(codes), real_size)
     reduction = reduction_of(
         estimates["general_kl"].value, estimates["filtered_kl"].value, noise=noise
@@ -153,8 +155,8 @@ def measure_filter(
         filtered_total_variation=estimates["total_variation"],
         deception_reduction=_reduction_estimate(observed, resampled, reduction.reason, level),
         general_noise_band=noise,
-        filtered_noise_floor=noise_floor(present, size, real_size),
-        filtered_noise_band=noise_band(present, size, real_size),
+        filtered_noise_floor=float(np.mean([sampling_bias(*sums, real_size) for sums in kept])),
+        filtered_noise_band=float(np.mean([sampling_band(*sums, real_size) for sums in kept])),
         reason=reduction.reason,
     )
 

@@ -1,0 +1,114 @@
+"""How much plug-in KL comes of chance alone where items count unequally, as behind a filter.
+
+An effective size says what weights cost on average over labels. A filter's weights go with the
+labels: heavy items crowd in few of them. `noise_floor` at the effective size then promises up to
+several times the bias there is; here the variance of each label's share is taken for itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2
+
+from semcal_utils.divergence.frequencies import label_codes
+
+Floats = NDArray[np.float64]
+
+
+def weight_sums(
+    labels: Sequence[str],
+    weights: ArrayLike,
+    categories: Sequence[str],
+    *,
+    real: ArrayLike | None = None,
+) -> tuple[Floats, Floats]:
+    """Add up weights, and squared weights, by label.
+
+    Args:
+        labels: (n,) labels.
+        weights: (n,) weights, such as acceptance probabilities.
+        categories: (K,) distinct labels.
+        real: (K,) label frequencies R; where given, labels that it lacks are left out.
+
+    Returns:
+        Two arrays (K⁺,), of all labels or of those that R holds.
+
+    Raises:
+        ValueError: unknown labels.
+    """
+    codes, values = label_codes(labels, categories), np.asarray(weights, dtype=float)
+    count = len(categories)
+    held = np.full(count, True) if real is None else np.asarray(real, dtype=float) > 0
+    sums, squares = (np.bincount(codes, row, count).astype(float) for row in (values, values**2))
+    return sums[held], squares[held]
+
+
+def sampling_bias(sums: ArrayLike, squares: ArrayLike, other_size: float = math.inf) -> float:
+    """Return how much too large plug-in KL(p‖q) comes out, p being weighted items' label shares.
+
+    ½·Σ_k Var(p_k)/p_k, the second-order bias; for items of equal weight `noise_floor`.
+
+    Args:
+        sums: (K,) the items' weights, added up by label.
+        squares: (K,) their squared weights, added up by label.
+        other_size: m, items that q was estimated from; infinite where it is known exactly.
+
+    Returns:
+        Nats; infinite without items.
+
+    Source:
+        The delta method for ratios of sums, as in Owen, *Monte Carlo theory, methods and examples*,
+        section 9.2. A label that was not seen is taken to have items of average weight.
+    """
+    weights, powers = np.asarray(sums, dtype=float), np.asarray(squares, dtype=float)
+    total, power = weights.sum(), powers.sum()
+    if total == 0:
+        return math.inf
+    shares = weights / total
+    typical = np.divide(powers, weights, out=np.full(shares.shape, power / total), where=shares > 0)
+    own, others = (1 - shares) ** 2 * typical / total, shares * (power - powers) / total**2
+    return float((own + others).sum() / 2) + (len(shares) - 1) / 2 / other_size
+
+
+def sampling_band(
+    sums: ArrayLike, squares: ArrayLike, other_size: float = math.inf, *, level: float = 0.95
+) -> float:
+    """Return the plug-in KL(p‖q) that chance alone stays below with probability `level`.
+
+    2·KL is a sum of squares of unequal variance; a multiple of χ² with the same mean and variance
+    stands for it. For items of equal weight this is `noise_band`.
+
+    Args:
+        sums: (K,) the items' weights, added up by label.
+        squares: (K,) their squared weights, added up by label.
+        other_size: m, items that q was estimated from; infinite where it is known exactly.
+        level: probability, between 0 and 1.
+
+    Returns:
+        Nats; zero for a single label, infinite without items.
+
+    Source:
+        Satterthwaite (1946), for the multiple of χ²; Rao and Scott (1981), for labels of a weighted
+        sample.
+    """
+    mean = 2 * sampling_bias(sums, squares, other_size)
+    if not 0 < mean < math.inf:
+        return mean
+    variances = _covariance(np.asarray(sums, float), np.asarray(squares, float), other_size)
+    freedom = float(np.trace(variances) ** 2 / (variances**2).sum())
+    return mean / 2 * float(chi2.ppf(level, freedom)) / freedom
+
+
+def _covariance(sums: Floats, squares: Floats, other_size: float) -> Floats:
+    """Return the covariance of the shares that occur, each over the root of its share."""
+    seen = sums > 0
+    total = sums.sum()
+    shares, roots = sums[seen] / total, np.sqrt(sums[seen] / total)
+    # A share moves with its own items, and against everybody's.
+    moves = (np.eye(seen.sum()) - shares[:, None]) / roots[:, None]
+    own = (moves * squares[seen]) @ moves.T / total**2
+    return np.asarray(own + (np.eye(seen.sum()) - np.outer(roots, roots)) / other_size)
