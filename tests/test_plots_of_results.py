@@ -60,15 +60,24 @@ def test_cost_and_gain_leave_out_what_is_undefined(ax):
             "dataset": ["pictures"] * 2 + ["texts"],
             "severity": ["baseline", "mild", "mild"],
             "deception reduction": [np.nan, 0.9, 0.8],
+            "low": [np.nan, 0.85, 0.7],
+            "high": [np.nan, 0.95, 0.9],
             "pass rate": [1.0, 0.6, 0.5],
             "label oracle": [np.nan, 1.0, 1.0],
             "oracle's pass rate": [1.0, 0.65, 0.6],
         }
     )
     plots.plot_cost_and_gain(table, ax=ax)
-    assert texts(ax) == ["mild", "mild"]
-    assert legend(ax) == ["pictures", "texts"]
+    assert texts(ax) == ["mild"]
+    assert legend(ax) == ["pictures", "texts", "label oracle"]
     reached = [collection.get_offsets().tolist() for collection in ax.collections]
+    intervals = [c.get_segments() for c in ax.collections if hasattr(c, "get_segments")]
+    assert [one[0].tolist() for one in intervals] == [
+        [[0.6, 0.85], [0.6, 0.95]],
+        [[0.5, 0.7], [0.5, 0.9]],
+    ]
+    assert ax.get_ylim()[0] < 0.7
+    assert max(ax.get_yticks()) == pytest.approx(1)
     assert [[0.6, 0.9]] in reached
     assert [[0.5, 0.8]] in reached
     assert [[0.65, 1.0]] in reached

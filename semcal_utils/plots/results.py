@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
 
 from semcal_utils.plots.style import (
     COLOURS,
@@ -218,8 +219,8 @@ def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     """Draw deception reduction against pass rate, with a line to each label oracle.
 
     Args:
-        results: Columns `dataset`, `severity`, `deception reduction`, `pass rate`, `label oracle`
-            and `oracle's pass rate`; rows without a reduction are left out.
+        results: Columns `dataset`, `severity`, `deception reduction`, `low`, `high`, `pass rate`,
+            `label oracle` and `oracle's pass rate`; rows without a reduction are left out.
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax, 7.4, 3.9)
@@ -229,21 +230,29 @@ def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         colour = colours[place % len(colours)]
         x, y = rows["pass rate"], rows["deception reduction"]
         top_x, top_y = rows["oracle's pass rate"], rows["label oracle"]
-        ax.plot(np.array([x, top_x]), np.array([y, top_y]), color=colour, alpha=0.3, linewidth=1.2)
+        ax.vlines(x, rows["low"], rows["high"], color=colour, alpha=0.35, linewidth=3)
+        ax.plot(np.array([x, top_x]), np.array([y, top_y]), color=colour, alpha=0.35, linewidth=1.2)
         ax.scatter(top_x, top_y, 46, facecolor="white", edgecolor=colour, zorder=3)
         ax.scatter(x, y, 46, color=colour, label=str(dataset), zorder=3)
-        for severity, at_x, at_y in zip(rows["severity"], x, y, strict=True):
-            ax.annotate(
-                severity,
-                (at_x, at_y),
-                xytext=(6, -10 - 10 * place),
-                textcoords="offset points",
-                fontsize=9,
-                color=colour,
-            )
+    ax.scatter([], [], 46, facecolor="white", edgecolor=COLOURS["oracle"], label="label oracle")
+    for severity, rows in shown.groupby("severity", sort=False):
+        ax.annotate(
+            str(severity),
+            (rows["oracle's pass rate"].mean(), rows["label oracle"].max()),
+            xytext=(0, 10),
+            textcoords="offset points",
+            ha="center",
+            fontweight="bold",
+            color=COLOURS["ink"],
+        )
+    lost = 1 - float(shown[["deception reduction", "low"]].min().min()) if len(shown) else 1.0
+    lowest, highest = 1 - 1.1 * max(lost, 0.005), 1 + 0.25 * max(lost, 0.005)
     ax.set(xlabel="pass rate", ylabel="deception reduction")
-    ax.margins(0.12)
-    percent(ax)
+    ax.margins(x=0.12)
+    ax.set_ylim(lowest, highest)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if lost > 0.05 else 1))
+    # The names of the severities stand above 100 %, where no reduction can be.
+    ax.set_yticks([tick for tick in ax.get_yticks() if lowest <= tick <= 1 + 1e-9])
     percent(ax, "x")
     legend_above(ax)
     return ax
