@@ -97,7 +97,8 @@ def bound_curve(
 
     Returns:
         One row per bound: log_bound, delta, pass_rate, kl_guarantee, effective_size, noise_floor
-        (mean KL of a perfect filter's kept sample) and total, the sum of guarantee and noise floor.
+        (at the effective size: without labels an upper bound for the mean KL of a perfect filter's
+        kept sample) and total, the sum of guarantee and noise floor.
     """
     rows = []
     for log_bound in log_bounds:

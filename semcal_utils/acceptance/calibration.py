@@ -138,6 +138,22 @@ def reliability(log_ratio: ArrayLike, real: ArrayLike, *, bins: int = 10) -> pd.
     return table[["predicted", "observed", "standard_error", "captions"]].reset_index(drop=True)
 
 
+def solver_unit(values: NDArray[np.float64]) -> float:
+    """Return the unit in which a solver meets numbers near one: nine in ten are smaller.
+
+    Args:
+        values: (n,) log ratios in nats; infinite ones do not count.
+    """
+    sizes = np.abs(values[np.isfinite(values)])
+    typical = float(np.quantile(sizes, 0.9)) if len(sizes) else 0.0
+    return typical or max(float(sizes.max(initial=0.0)), 1e-12)
+
+
+def in_units(values: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
+    """Return values in a unit, cut at 30 of it: one outlier must not decide a whole curve."""
+    return np.clip(values / unit, -30.0, 30.0)
+
+
 class _Logistic:
     """Platt's curve P = 1/(1 + exp(-(s·log r + b))), nearly unpenalised."""
 
@@ -147,15 +163,14 @@ class _Logistic:
         outcomes: NDArray[np.float64],
         weights: NDArray[np.float64],
     ) -> None:
-        # Scaled, so that the solver meets numbers near one even for ratios of thousands of nats.
-        self._scale = max(float(np.abs(values).max()), 1e-12)
+        self._unit = solver_unit(values)
         model = LogisticRegression(C=1e6, max_iter=1000)
-        model.fit(values[:, None] / self._scale, outcomes, sample_weight=weights)
+        model.fit(in_units(values, self._unit)[:, None], outcomes, sample_weight=weights)
         self._slope = max(0.0, float(model.coef_[0, 0]))
         self._offset = float(model.intercept_[0]) if self._slope > 0 else 0.0
 
     def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._slope * values / self._scale + self._offset
+        return self._slope * in_units(values, self._unit) + self._offset
 
 
 class _Isotonic:

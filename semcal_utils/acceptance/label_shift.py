@@ -96,4 +96,4 @@ def _checked(
         raise ValueError(
             f"The posterior has {rows.shape[1]} labels; G must give each a positive frequency."
         )
-    return rows, stream
+    return rows, stream / stream.sum()

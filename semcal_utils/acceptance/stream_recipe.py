@@ -141,12 +141,18 @@ def fit_stream_recipe(
 
     Raises:
         ValueError: no evidence, arrays of another length, ratios that are not finite, unknown
-            labels, or R with a label that the stream lacks.
+            labels, R with a label that the stream lacks, or without one that the captions have.
     """
     world, held_out = np.asarray(real, dtype=float), label_frequencies(labels, categories)
     stream = held_out if general is None else np.asarray(general, dtype=float)
     if not evidence:
         raise ValueError("The stream recipe needs at least one estimator's evidence.")
+    for name, seen, share in zip(categories, held_out, world, strict=True):
+        if seen > 0 and share <= 0:
+            raise ValueError(
+                f"R holds no {name!r}, but {seen:.1%} of the held-out captions do: any rule would "
+                "be infinitely far from R. Give the label a small frequency, such as 0.001."
+            )
     if minimum_pass_rate is None:
         minimum_pass_rate = MINIMUM_SHARE_OF_ORACLE * label_oracle_pass_rate(stream, world)
     rules: dict[str, Sharpening | LabelMatching] = {}

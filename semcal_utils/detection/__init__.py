@@ -28,6 +28,7 @@ from sklearn.metrics import (
     f1_score,
 )
 
+from semcal_utils.acceptance.calibration import in_units, solver_unit
 from semcal_utils.acceptance.oracles import label_weights
 from semcal_utils.divergence.frequencies import label_codes
 from semcal_utils.divergence.intervals import Estimate
@@ -43,8 +44,9 @@ class Detection:
         items: number of items judged.
         positives: how many of them are over-represented.
         auc: area under the ROC curve; the interval is DeLong's.
-        average_precision: area under the precision–recall curve; bootstrap interval, like the rest.
-        accuracy: share of items on the right side of the threshold.
+        average_precision: area under the precision–recall curve; bootstrap interval, like the rest,
+            which says nothing where every item is right.
+        accuracy: share of items on the right side of the threshold; Wilson's interval.
         f1: harmonic mean of precision and recall at the threshold.
         brier: mean squared error of the probabilities; nan where none were given.
         confusion: (2, 2) counts at the threshold; rows truth, columns verdict, positives last.
@@ -140,6 +142,7 @@ def detect(
         ]
     )
     found = {name: _estimate(observed[name], drawn[name], level) for name in observed}
+    found["accuracy"] = share_interval(int((verdict == truth).sum()), len(truth), level=level)
     return Detection(
         items=len(truth),
         positives=int(truth.sum()),
@@ -208,11 +211,10 @@ def detection_probability(
     judged = -np.asarray(log_ratio, dtype=float)
     if truth.all() or not truth.any():
         return np.full(len(judged), float(truth.mean()))
-    limit = float(np.abs(scores[np.isfinite(scores)]).max()) if np.isfinite(scores).any() else 1.0
+    unit = solver_unit(scores)
     curve = LogisticRegression(C=1e4, max_iter=1000)
-    scale = max(limit, 1e-12)
-    curve.fit(np.clip(scores, -limit, limit)[:, None] / scale, truth)
-    return np.asarray(curve.predict_proba(np.clip(judged, -limit, limit)[:, None] / scale)[:, 1])
+    curve.fit(in_units(scores, unit)[:, None], truth)
+    return np.asarray(curve.predict_proba(in_units(judged, unit)[:, None])[:, 1])
 
 
 def reliability_curve(

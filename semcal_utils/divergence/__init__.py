@@ -127,7 +127,8 @@ def noise_floor(labels: int, size: float, other_size: float = math.inf) -> float
     Returns:
         Nats; infinite for an empty sample.
     """
-    return (labels - 1) / 2 * _inverse_sizes(size, other_size)
+    inverse = _inverse_sizes(size, other_size)
+    return inverse if math.isinf(inverse) else (labels - 1) / 2 * inverse
 
 
 def noise_band(
@@ -207,6 +208,8 @@ def reduction_of(before: float, after: float, *, noise: float = 0.0) -> Reductio
     Returns:
         The reduction, or nan with the reason.
     """
+    if math.isnan(before):
+        return Reduction(math.nan, "the stream is empty")
     if math.isnan(after):
         return Reduction(math.nan, "nothing was kept")
     if math.isinf(before):

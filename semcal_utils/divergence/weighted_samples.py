@@ -50,7 +50,9 @@ def weight_sums(
 def sampling_bias(sums: ArrayLike, squares: ArrayLike, other_size: float = math.inf) -> float:
     """Return how much too large plug-in KL(p‖q) comes out, p being weighted items' label shares.
 
-    ½·Σ_k Var(p_k)/p_k, the second-order bias; for items of equal weight `noise_floor`.
+    ½·Σ_k Var(p_k)/p_k, for items that come independently; for items of equal weight it is
+    `noise_floor`. It holds where p is near q. Further away the shares are biased, too, by a little
+    that is small beside the KL itself.
 
     Args:
         sums: (K,) the items' weights, added up by label.
@@ -66,7 +68,7 @@ def sampling_bias(sums: ArrayLike, squares: ArrayLike, other_size: float = math.
     """
     weights, powers = np.asarray(sums, dtype=float), np.asarray(squares, dtype=float)
     total, power = weights.sum(), powers.sum()
-    if total == 0:
+    if total == 0 or other_size <= 0:
         return math.inf
     shares = weights / total
     typical = np.divide(powers, weights, out=np.full(shares.shape, power / total), where=shares > 0)
@@ -98,8 +100,13 @@ def sampling_band(
     mean = 2 * sampling_bias(sums, squares, other_size)
     if not 0 < mean < math.inf:
         return mean
-    variances = _covariance(np.asarray(sums, float), np.asarray(squares, float), other_size)
-    freedom = float(np.trace(variances) ** 2 / (variances**2).sum())
+    weights, powers = np.asarray(sums, dtype=float), np.asarray(squares, dtype=float)
+    variances = _covariance(weights, powers, other_size)
+    # As in the mean, a label that was not seen moves as one of average weight would.
+    unseen = np.count_nonzero(weights <= 0)
+    typical = powers.sum() / weights.sum() ** 2 + 1 / other_size
+    trace = float(np.trace(variances)) + unseen * typical
+    freedom = trace**2 / (float((variances**2).sum()) + unseen * typical**2)
     return mean / 2 * float(chi2.ppf(level, freedom)) / freedom
 
 

@@ -41,7 +41,8 @@ def plot_recipes(
     ax = frame_or_new(ax)
     for recipe, colour, places, width, rows in _groups(comparison, severities):
         value = rows["reduction"].to_numpy(float)
-        errors = np.abs(rows[["low", "high"]].to_numpy(float).T - value)
+        low, high = rows[["low", "high"]].to_numpy(float).T
+        errors = np.clip([value - low, high - value], 0.0, None)
         ax.bar(
             places,
             value,

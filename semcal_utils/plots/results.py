@@ -75,7 +75,8 @@ def plot_reduction_bars(
     ax = frame_or_new(ax)
     places = np.arange(len(table))
     values = table["reduction"].to_numpy(float)
-    errors = np.abs(table[["low", "high"]].to_numpy(float).T - values)
+    low, high = table[["low", "high"]].to_numpy(float).T
+    errors = np.clip([values - low, high - values], 0.0, None)
     shown = np.isfinite(values)
     ax.bar(
         places[shown],

@@ -95,7 +95,7 @@ class ListedLabels:
         return resumed
 
     def _place_of_stranger(self, label: Any, times: int) -> int:
-        if label is None or label == "" or label != label:
+        if label is None or label is pd.NA or label == "" or label != label:
             self.unlabelled += times
             return -1
         name = str(label)

@@ -43,13 +43,18 @@ def mean_estimate(total: float, squares: float, items: int, *, level: float) -> 
 
     Returns:
         The mean; NaN without items.
+
+    Source:
+        Agresti and Coull (1998), here for numbers between 0 and 1, too.
     """
     if not items:
         return _undefined("no item was decided on")
-    mean = total / items
-    spread = math.sqrt(max(squares / items - mean**2, 0.0) / items)
-    reach = float(norm.ppf((1 + level) / 2)) * spread
-    return RunningEstimate(mean, max(0.0, mean - reach), min(1.0, mean + reach), mean, 0.0, items)
+    mean, size = total / items, items + 4
+    # With two items more of 0 and of 1, so that a few equal numbers are not told as certain.
+    middle = (total + 2) / size
+    reach = float(norm.ppf((1 + level) / 2)) * math.sqrt(((squares + 2) / size - middle**2) / size)
+    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    return RunningEstimate(mean, min(low, mean), max(high, mean), mean, 0.0, items)
 
 
 def deception_estimate(
@@ -113,7 +118,7 @@ def reduction_estimate(
 
     Returns:
         The reduction, 1 being perfect; NaN with a note where nothing was kept, too little was kept
-        (`TELLING_SHARE`), or the stream's own deception is within its noise.
+        (`TELLING_SHARE`), or the stream's own deception is within its noise or barely above.
     """
     options = {"level": level, "draws": draws, "rng": rng}
     before = deception_estimate(*stream, real, **options)  # type: ignore[arg-type]
@@ -128,8 +133,11 @@ def reduction_estimate(
         return _undefined(f"too early to tell from {after.size:.0f} effective items")
     befores = deception_draws(*stream, real, draws=draws, rng=rng)
     afters = deception_draws(*kept, real, draws=draws, rng=rng)
+    befores = befores - 2 * before.bias
+    if np.quantile(befores, (1 - level) / 2) <= 0:
+        return _undefined("the stream's own deception is barely above its noise")
     tiny = np.finfo(float).tiny
-    befores = np.maximum(befores - 2 * before.bias, tiny)
+    befores = np.maximum(befores, tiny)
     ends = [np.maximum(afters - bias * after.bias, 0.0) / befores for bias in (1, 2)]
     low = 1 - np.quantile(ends[0], (1 + level) / 2)
     high = 1 - np.quantile(ends[1], (1 - level) / 2)

@@ -192,6 +192,7 @@ class StreamMonitor:
             bounds = float_column(decisions, "log_bound")
             if np.any(np.diff(bounds) < 0):
                 raise ValueError("log_bound falls within the table; give decisions as they came.")
+            self._follow_bound(float(bounds[0]))
             self._follow_bound(float(bounds[-1]))
             probability = probability * np.exp(bounds - bounds[-1])
         accepted = decisions["accepted"].to_numpy(dtype=bool)

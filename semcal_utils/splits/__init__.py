@@ -218,4 +218,4 @@ def _comparison(
         return f"a random half; its KL is sampling noise, about {floor:.2g} nats"
     if on_target(achieved_kl, target_kl):
         return "within 1 % of the target"
-    return "as near to the target as whole items allow"
+    return "as near to the target as moving whole items brought it"
