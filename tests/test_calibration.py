@@ -98,3 +98,13 @@ def test_bad_input_to_calibration_is_refused():
 def test_where_every_caption_is_real_every_ratio_is_one():
     found = calibrate_items([0.0, 1.0, 2.0], [True, True, True], log_bound=0.0)
     np.testing.assert_allclose(found.log_ratios([0.0, 1.0, 2.0]), 0.0)
+
+
+@pytest.mark.parametrize("outlier", [1e3, 1e4, 1e6])
+def test_one_outlier_does_not_flatten_the_curve(outlier):
+    rng = np.random.default_rng(7)
+    raw = rng.normal(0, 2, 3000)
+    real = rng.random(3000) < expit(0.4 * raw - 1)
+    plain = calibrate_items(raw, real, log_bound=2.0).log_ratios([-1.0, 0.5])
+    bent = calibrate_items(np.r_[raw, -outlier], np.r_[real, False], log_bound=2.0)
+    assert bent.log_ratios([-1.0, 0.5]) == pytest.approx(plain, abs=0.02)

@@ -120,3 +120,19 @@ def test_a_perfect_ranking_of_a_few_items_is_not_called_certain():
     assert 0.05 < reversed_pair.high < 0.12
     alone = auc_interval([True, False, False, False], [1.5, 2.0, 1.0, 0.0])
     assert math.isnan(alone.low)
+
+
+@pytest.mark.parametrize("outlier", [1e3, 1e5, math.inf])
+def test_one_outlier_does_not_flatten_the_claimed_probabilities(outlier):
+    rng = np.random.default_rng(3)
+    ratio = rng.normal(0, 2, 2000)
+    positive = rng.random(2000) < 1 / (1 + np.exp(ratio))
+    plain = detection_probability([-2.0, 1.0], ratio, positive)
+    bent = detection_probability([-2.0, 1.0], np.r_[ratio, -outlier], np.r_[positive, True])
+    assert bent == pytest.approx(plain, abs=0.02)
+
+
+def test_three_items_all_right_are_not_certain_accuracy():
+    accuracy = detect([True, False, True], [-1.0, 1.0, -2.0]).accuracy
+    assert accuracy.value == accuracy.high == 1
+    assert accuracy.low < 0.5

@@ -170,14 +170,20 @@ def test_chance_among_items_of_equal_weight_is_the_noise_floor_and_band():
 
 
 def test_a_label_that_was_not_seen_counts_as_one_of_average_weight():
-    assert sampling_bias([3, 1, 0], [3, 1, 0]) == pytest.approx(noise_floor(3, 4))
-    assert sampling_band([3, 1, 0], [3, 1, 0]) > sampling_band([3, 1], [3, 1])
+    for counts in ([3, 1, 0], [30, 20, 0, 0], [5, 0, 0]):
+        labels, size = len(counts), sum(counts)
+        assert sampling_bias(counts, counts) == pytest.approx(noise_floor(labels, size))
+        assert sampling_band(counts, counts) == pytest.approx(noise_band(labels, size))
+        assert sampling_band(counts, counts, 9) == pytest.approx(noise_band(labels, size, 9))
 
 
 def test_without_items_chance_is_all_and_with_one_label_it_is_nothing():
     assert math.isinf(sampling_bias([0, 0], [0, 0]))
     assert math.isinf(sampling_band([0, 0], [0, 0]))
+    assert math.isinf(sampling_bias([1, 2], [1, 2], 0))
+    assert math.isinf(noise_floor(1, 0))
     assert sampling_bias([2.0], [1.0]) == sampling_band([2.0], [1.0]) == 0
+    assert "empty" in deception_reduction([np.nan] * 2, [np.nan] * 2, [0.5, 0.5]).reason
 
 
 def test_sampling_bias_by_hand():

@@ -298,3 +298,64 @@ def test_the_streams_own_distance_comes_with_its_interval():
     truth = float(np.abs(GENERAL - world.real).sum() / 2)
     assert found.low <= truth <= found.high
     assert found.high - found.low < 0.1
+
+
+@pytest.mark.parametrize("labels", [8, 20, 50])
+def test_intervals_hold_their_own_estimates_where_bias_is_large(labels):
+    rng = np.random.default_rng(labels)
+    categories = [f"label {k}" for k in range(labels)]
+    general = np.full(labels, 1 / labels)
+    real = target_frequencies(general, 0.4, rng)
+    codes = rng.permutation(np.repeat(np.arange(labels), 1000 // labels))
+    accept = (real / general / (real / general).max())[codes]
+    found = measure_filter(np.array(categories)[codes], accept, real, categories)
+    for name in (
+        "pass_rate",
+        "general_kl",
+        "filtered_kl",
+        "general_total_variation",
+        "filtered_total_variation",
+        "deception_reduction",
+    ):
+        estimate = getattr(found, name)
+        assert estimate.low - 1e-12 <= estimate.value <= estimate.high + 1e-12, name
+        assert estimate.low < estimate.high, name
+
+
+def test_total_variation_lies_in_its_interval_about_as_often_as_that_says():
+    rng = np.random.default_rng(6)
+    labels = 20
+    categories = [f"label {k}" for k in range(labels)]
+    general = np.full(labels, 1 / labels)
+    real = target_frequencies(general, 0.4, rng)
+    probability = (real / general) ** 0.95
+    probability /= probability.max()
+    kept = general * probability / (general @ probability)
+    truth, held = float(np.abs(kept - real).sum() / 2), 0
+    for seed in range(150):
+        codes = rng.integers(0, labels, 2000)
+        found = measure_filter(
+            np.array(categories)[codes], probability[codes], real, categories, seed=seed
+        ).filtered_total_variation
+        held += found.low <= truth <= found.high
+    assert held / 150 > 0.9
+
+
+def test_where_a_stream_may_as_well_be_honest_nothing_bounds_what_a_filter_added():
+    rng = np.random.default_rng(2)
+    real = np.full(10, 0.1)
+    general = real * np.exp(np.linspace(-0.35, 0.35, 10))
+    general /= general.sum()
+    reductions = []
+    for seed in range(20):
+        codes = rng.choice(10, 300, p=general)
+        accept = np.where(codes < 5, 0.9, 1.0)
+        found = measure_filter(
+            np.array(list("abcdefghij"))[codes], accept, real, list("abcdefghij"), seed=seed
+        )
+        if not found.reason:
+            reductions.append(found.deception_reduction)
+    unbounded = [one for one in reductions if math.isnan(one.low)]
+    assert unbounded
+    assert all(one.low > -50 for one in reductions if not math.isnan(one.low))
+    assert all(one.high >= one.value for one in reductions)

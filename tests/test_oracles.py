@@ -167,3 +167,9 @@ def test_estimates_need_captions_and_a_stream_with_every_label():
         em_frequencies([[0.5, 0.5]], [1.0, 0.0])
     with pytest.raises(ValueError, match="Row 0"):
         bbse_frequencies([[0.5, 0.5]], [[math.nan, math.nan], [0, 1]])
+
+
+def test_em_takes_the_streams_labels_as_counts_or_as_shares():
+    rows = np.repeat([[0.9, 0.1], [0.2, 0.8]], [30, 70], axis=0)
+    by_shares = em_frequencies(rows, [0.5, 0.5], significance=0.05)
+    assert em_frequencies(rows, [400, 400], significance=0.05) == pytest.approx(by_shares)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from semcal_utils.divergence import kl_divergence
 from semcal_utils.rejection import SemanticFilter
+from semcal_utils.rejection.running_estimates import mean_estimate, reduction_estimate
 from semcal_utils.rejection.stream_monitor import (
     PairedScoreAlarm,
     StreamMonitor,
@@ -371,3 +372,60 @@ def test_a_falling_bound_is_refused() -> None:
 def test_a_world_that_is_no_world_is_refused(world, options, message) -> None:
     with pytest.raises(ValueError, match=message):
         StreamMonitor(world, **options)
+
+
+def test_a_stream_barely_above_its_noise_tells_no_reduction() -> None:
+    stream = np.random.default_rng(22).multinomial(800, [0.13, 0.07, *[0.1] * 8]).astype(float)
+    kept = np.full(10, 400.0)
+    told = reduction_estimate(
+        (stream, stream),
+        (kept, kept),
+        np.full(10, 0.1),
+        level=0.95,
+        draws=2000,
+        rng=np.random.default_rng(0),
+    )
+    assert math.isnan(told.value) == math.isnan(told.low)
+    assert told.note or told.low > -100
+
+
+@pytest.mark.parametrize(("total", "items"), [(0, 5), (20, 20), (0.3, 1)])
+def test_a_few_equal_numbers_are_not_told_as_certain(total, items) -> None:
+    squares = total**2 / items if items == 1 else total
+    told = mean_estimate(total, squares, items, level=0.95)
+    assert told.value == total / items
+    assert 0 <= told.low <= told.value <= told.high <= 1
+    assert told.high - told.low > 0.1
+
+
+def test_the_interval_of_a_mean_holds_for_rare_items() -> None:
+    rng = np.random.default_rng(1)
+    for share, items in ((0.05, 30), (0.2, 10), (0.5, 400)):
+        counts = rng.binomial(items, share, 2000)
+        told = [mean_estimate(n, n, items, level=0.95) for n in counts.tolist()]
+        assert np.mean([one.low <= share <= one.high for one in told]) > 0.93
+
+
+def test_a_bound_that_falls_between_two_tables_is_refused() -> None:
+    monitor = StreamMonitor(WORLD)
+    rows = pd.DataFrame({"label": ["a"], "accepted": [True], "accept_probability": [0.5]})
+    monitor.observe_table(rows.assign(log_bound=5.0))
+    falling = pd.concat([rows.assign(log_bound=bound) for bound in (1.0, 6.0)])
+    with pytest.raises(ValueError, match=r"log_bound fell from 5\.0 to 1\.0"):
+        monitor.observe_table(falling)
+
+
+def test_a_missing_label_of_pandas_is_no_label() -> None:
+    monitor = StreamMonitor(WORLD)
+    monitor.observe_table(
+        pd.DataFrame({"label": [pd.NA, "a"], "accepted": True, "accept_probability": 0.5})
+    )
+    assert monitor.world.place(pd.NA) == -1
+    assert monitor.world.unlabelled == 2
+
+
+def test_a_pair_without_a_score_bets_nothing() -> None:
+    stream, reference = np.array([0.9, np.nan, 0.9]), np.array([0.1, 0.5, 0.1])
+    path = paired_alarm_paths(stream, reference)
+    assert path[1] == path[0]
+    assert path[2] == pytest.approx(paired_alarm_paths(stream[::2], reference[::2])[1])

@@ -251,6 +251,12 @@ def test_bad_evidence_is_refused_by_name():
         sharpen([0.0], -1.0)
 
 
+def test_a_label_of_the_stream_that_the_world_lacks_is_named():
+    labels, ratios = ["a"] * 5 + ["b"] * 3 + ["c"] * 2, np.r_[np.zeros(8), -12.0, -12.0]
+    with pytest.raises(ValueError, match=r"R holds no 'c', but 20\.0% of the held-out captions do"):
+        fit_stream_recipe({"log ratio": ratios}, labels, [0.2, 0.8, 0.0], ["a", "b", "c"])
+
+
 def test_stacking_leaves_a_calibrated_posterior_alone_and_cools_an_overconfident_one():
     labels, posterior, _ = SimulatedCaptions(0.4).draw(3000)
     calm = stack_posteriors(posterior, None, labels, CATEGORIES)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,15 +132,19 @@ def measure_filter(
         raise ValueError("Intervals need a level between 0 and 1 and at least two resamples.")
     real = np.asarray(real_frequencies, dtype=float)
     present = int(np.count_nonzero(real))
-    observed = _statistics(_totals(codes, accept, len(categories)), real)
+    totals = _totals(codes, accept, len(categories))
+    observed = _statistics(totals, real, totals)
     drawn = [
-        _statistics(totals, real)
-        for totals in _resampled_totals(codes, accept, len(categories), resamples, seed)
+        _statistics(resample, real, totals)
+        for resample in _resampled_totals(codes, accept, len(categories), resamples, seed)
     ]
     resampled = {name: np.concatenate([part[name] for part in drawn]) for name in observed}
     estimates = {
         name: _estimate(float(observed[name][0]), resampled[name], level) for name in observed
     }
+    for name in ("general", "filtered"):
+        found, moved = estimates[f"{name}_tv"], resampled[f"{name}_moved"]
+        estimates[f"{name}_tv"] = _with_triangle(found, moved, level)
     size = float(np.mean([effective_size(row) for row in accept]))
     kept = [weight_sums(labels, row, categories, real=real) for row in accept]
     noise = noise_band(present, len(codes), real_size)
@@ -155,8 +159,8 @@ def measure_filter(
         effective_size=size,
         general_kl=estimates["general_kl"],
         filtered_kl=estimates["filtered_kl"],
-        general_total_variation=estimates["general_total_variation"],
-        filtered_total_variation=estimates["total_variation"],
+        general_total_variation=estimates["general_tv"],
+        filtered_total_variation=estimates["filtered_tv"],
         deception_reduction=_reduction_estimate(observed, resampled, reduction.reason, level),
         general_noise_band=noise,
         filtered_noise_floor=float(np.mean([sampling_bias(*sums, real_size) for sums in kept])),
@@ -191,17 +195,26 @@ def _resampled_totals(
         yield totals
 
 
-def _statistics(totals: Floats, real: Floats) -> dict[str, Floats]:
+def _shares(totals: Floats) -> tuple[Floats, Floats]:
+    """Label shares of the stream, and of what each model keeps; nan where it keeps nothing."""
     items, kept = totals[:, 0], totals[:, 1:]
     kept_sum = kept.sum(axis=-1, keepdims=True)
-    general = items / items.sum(axis=-1, keepdims=True)
     filtered = np.divide(kept, kept_sum, out=np.full_like(kept, math.nan), where=kept_sum > 0)
+    return items / items.sum(axis=-1, keepdims=True), filtered
+
+
+def _statistics(totals: Floats, real: Floats, observed: Floats) -> dict[str, Floats]:
+    """What is measured of each resample, and how far its shares moved from those observed."""
+    items, kept_sum = totals[:, 0], totals[:, 1:].sum(axis=-1, keepdims=True)
+    (general, filtered), (seen, seen_kept) = _shares(totals), _shares(observed)
     return {
         "pass_rate": (kept_sum[..., 0] / items.sum(axis=-1, keepdims=True)).mean(axis=1),
         "general_kl": kl_divergence(general, real),
         "filtered_kl": kl_divergence(filtered, real).mean(axis=1),
-        "general_total_variation": tv_distance(general, real),
-        "total_variation": tv_distance(filtered, real).mean(axis=1),
+        "general_tv": tv_distance(general, real),
+        "filtered_tv": tv_distance(filtered, real).mean(axis=1),
+        "general_moved": tv_distance(general, seen),
+        "filtered_moved": tv_distance(filtered, seen_kept).mean(axis=1),
     }
 
 
@@ -212,6 +225,15 @@ def _estimate(value: float, resampled: Floats, level: float) -> Estimate:
     bias = float(usable.mean()) - value
     low, high = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value, value - bias, max(0.0, float(low) - 2 * bias), float(high) - bias)
+
+
+def _with_triangle(found: Estimate, moved: Floats, level: float) -> Estimate:
+    """Lower the end that near zero comes out too high: TV(p, R) ≥ TV(p̂, R) − TV(p̂, p)."""
+    usable = moved[np.isfinite(moved)]
+    if not math.isfinite(found.value) or not len(usable):
+        return found
+    reach = float(np.quantile(usable, (1 + level) / 2))
+    return replace(found, low=max(0.0, min(found.low, found.value - reach)))
 
 
 def _reduction_estimate(
