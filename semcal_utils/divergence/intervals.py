@@ -2,9 +2,9 @@
 
 Coin flips are integrated out (expected filtered frequencies), so what varies is which items came:
 intervals come from a bootstrap over items and, where several models filtered the same items, over
-the models' seeds too. A plug-in KL is biased upwards, and each resample is biased once more. The
-lower end of an interval is therefore lowered by twice the bias that the bootstrap itself shows, the
-upper end by one: a stream that looks better than chance would have it is not told as certainly so.
+the models' seeds too. A plug-in KL is biased upwards, and each resample is biased once more; the
+interval is therefore shifted by twice the bias that the bootstrap itself shows, and always reaches
+to the plug-in value itself.
 
 Items are taken to come independently. Where every label was given an equal share of the items, as
 in the embedded data, chance moves the labels less, and intervals and bands err on the wide side.
@@ -223,8 +223,8 @@ def _estimate(value: float, resampled: Floats, level: float) -> Estimate:
     if not math.isfinite(value) or not len(usable):
         return Estimate(value, value, math.nan, math.nan)
     bias = float(usable.mean()) - value
-    low, high = np.quantile(usable, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(value, value - bias, max(0.0, float(low) - 2 * bias), float(high) - bias)
+    low, high = np.quantile(usable - 2 * bias, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, value - bias, max(0.0, min(float(low), value)), max(float(high), value))
 
 
 def _with_triangle(found: Estimate, moved: Floats, level: float) -> Estimate:
@@ -245,17 +245,15 @@ def _reduction_estimate(
     value = 1 - float(observed["filtered_kl"][0] / observed["general_kl"][0])
     if before.corrected <= 0:
         return Estimate(value, math.nan, math.nan, math.nan)
-    left = [np.maximum(after.drawn - times * after.bias, 0.0) for times in (1, 2)]
-    stream = before.drawn - 2 * before.bias
+    left, stream = after.drawn - 2 * after.bias, before.drawn - 2 * before.bias
     tail = (1 - level) / 2
     # Where a stream may as well be honest, nothing bounds what a filter may have added to it.
     bounded = stream > 0
-    low, high = (
-        float(np.nanquantile(1 - kept[bounded] / stream[bounded], end))
-        for kept, end in zip(left, (tail, 1 - tail), strict=True)
+    low, high = np.nanquantile(1 - left[bounded] / stream[bounded], [tail, 1 - tail])
+    low = min(float(low), value) if np.mean(~bounded) <= tail else math.nan
+    return Estimate(
+        value, 1 - after.corrected / before.corrected, low, min(1.0, max(float(high), value))
     )
-    low = low if np.mean(~bounded) <= tail else math.nan
-    return Estimate(value, 1 - after.corrected / before.corrected, low, min(1.0, max(high, value)))
 
 
 class _Resampled(NamedTuple):
