@@ -251,10 +251,16 @@ def test_bad_evidence_is_refused_by_name():
         sharpen([0.0], -1.0)
 
 
-def test_a_label_of_the_stream_that_the_world_lacks_is_named():
-    labels, ratios = ["a"] * 5 + ["b"] * 3 + ["c"] * 2, np.r_[np.zeros(8), -12.0, -12.0]
-    with pytest.raises(ValueError, match=r"R holds no 'c', but 20\.0% of the held-out captions do"):
-        fit_stream_recipe({"log ratio": ratios}, labels, [0.2, 0.8, 0.0], ["a", "b", "c"])
+def test_a_label_of_the_stream_that_the_world_lacks_is_named_and_nearly_all_dropped():
+    labels = np.repeat(["a", "b", "c"], [500, 300, 200])
+    ratios = np.repeat([np.log(0.4), np.log(8 / 3), -12.0], [500, 300, 200])
+    with pytest.warns(UserWarning, match=r"R holds no 'c', .* given the frequency 0\.0005"):
+        recipe = fit_stream_recipe(
+            {"log ratio": ratios}, labels.tolist(), [0.2, 0.8, 0.0], ["a", "b", "c"]
+        )
+    accept = recipe.accept(ratios)
+    assert accept[labels == "c"].mean() < 0.01
+    assert accept[labels == "b"].mean() > 0.9
 
 
 def test_stacking_leaves_a_calibrated_posterior_alone_and_cools_an_overconfident_one():

@@ -8,6 +8,7 @@ point of deception reduction, the one that keeps more.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -141,18 +142,17 @@ def fit_stream_recipe(
 
     Raises:
         ValueError: no evidence, arrays of another length, ratios that are not finite, unknown
-            labels, R with a label that the stream lacks, or without one that the captions have.
+            labels, or R with a label that the stream lacks.
+
+    Warns:
+        UserWarning: R lacks a label that the captions have. It is given as much as half a caption
+            among them: every rule would else be infinitely far from R, and none could be chosen.
     """
-    world, held_out = np.asarray(real, dtype=float), label_frequencies(labels, categories)
+    held_out = label_frequencies(labels, categories)
+    world = _without_impossible_labels(np.asarray(real, dtype=float), held_out, labels, categories)
     stream = held_out if general is None else np.asarray(general, dtype=float)
     if not evidence:
         raise ValueError("The stream recipe needs at least one estimator's evidence.")
-    for name, seen, share in zip(categories, held_out, world, strict=True):
-        if seen > 0 and share <= 0:
-            raise ValueError(
-                f"R holds no {name!r}, but {seen:.1%} of the held-out captions do: any rule would "
-                "be infinitely far from R. Give the label a small frequency, such as 0.001."
-            )
     if minimum_pass_rate is None:
         minimum_pass_rate = MINIMUM_SHARE_OF_ORACLE * label_oracle_pass_rate(stream, world)
     rules: dict[str, Sharpening | LabelMatching] = {}
@@ -180,6 +180,28 @@ def fit_stream_recipe(
     candidates["chosen"] = candidates["estimator"] == chosen
     rule = rules[chosen]
     return StreamRecipe(chosen, rule, rule.log_bound, minimum_pass_rate, candidates, curves)
+
+
+def _without_impossible_labels(
+    real: NDArray[np.float64],
+    held_out: NDArray[np.float64],
+    labels: Sequence[str],
+    categories: Sequence[str],
+) -> NDArray[np.float64]:
+    lacking = (held_out > 0) & (real <= 0)
+    if not lacking.any():
+        return real
+    least = 0.5 / len(labels)
+    names = ", ".join(
+        repr(n) for n, is_lacking in zip(categories, lacking, strict=True) if is_lacking
+    )
+    warnings.warn(
+        f"R holds no {names}, but held-out captions do; to compare rules it is given the frequency "
+        f"{least:.2g}. If that is not what you mean, give it a small one of your own.",
+        stacklevel=3,
+    )
+    floored = np.where(lacking, least, real)
+    return floored / floored.sum()
 
 
 def _measured(
