@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from semcal_utils import plots
+from semcal_utils.plots.style import reach_of
 
 
 def texts(ax):
@@ -160,3 +161,11 @@ def test_sentences_are_cards_with_their_label_and_no_formula():
     assert said[3].endswith(" …")
     assert len(figure.axes) == 4
     plt.close(figure)
+
+
+def test_error_bars_reach_down_and_up_and_never_the_other_way():
+    intervals = pd.DataFrame({"low": [0.5, 1.02, np.nan], "high": [0.9, 1.05, np.nan]})
+    reach = reach_of(np.array([0.8, 1.0, 0.7]), intervals)
+    assert reach[:, 0] == pytest.approx([0.3, 0.1])
+    assert reach[:, 1] == pytest.approx([0.0, 0.05])
+    assert np.isnan(reach[:, 2]).all()

@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from semcal_utils.plots.style import COLOURS, frame_or_new, legend_above, percent, readable_on
+from semcal_utils.plots.style import (
+    COLOURS,
+    frame_or_new,
+    legend_above,
+    percent,
+    reach_of,
+    readable_on,
+)
 
 _COLOURS = (COLOURS["rejected"], COLOURS["filtered"], COLOURS["real"], COLOURS["right"])
 _FEW_COLOURS = {1: (COLOURS["filtered"],), 2: (COLOURS["real"], COLOURS["filtered"])}
@@ -41,14 +48,12 @@ def plot_recipes(
     ax = frame_or_new(ax)
     for recipe, colour, places, width, rows in _groups(comparison, severities):
         value = rows["reduction"].to_numpy(float)
-        low, high = rows[["low", "high"]].to_numpy(float).T
-        errors = np.clip([value - low, high - value], 0.0, None)
         ax.bar(
             places,
             value,
             width * 0.92,
             color=colour,
-            yerr=errors,
+            yerr=reach_of(value, rows),
             error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.1, "capsize": 3},
             label=recipe,
         )

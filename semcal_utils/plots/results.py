@@ -16,6 +16,7 @@ from semcal_utils.plots.style import (
     frame_or_new,
     legend_above,
     percent,
+    reach_of,
     readable_on,
 )
 
@@ -75,15 +76,13 @@ def plot_reduction_bars(
     ax = frame_or_new(ax)
     places = np.arange(len(table))
     values = table["reduction"].to_numpy(float)
-    low, high = table[["low", "high"]].to_numpy(float).T
-    errors = np.clip([values - low, high - values], 0.0, None)
     shown = np.isfinite(values)
     ax.bar(
         places[shown],
         values[shown],
         0.56,
         color=COLOURS["filtered"],
-        yerr=errors[:, shown],
+        yerr=reach_of(values, table)[:, shown],
         error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.2, "capsize": 4},
         label=label,
     )

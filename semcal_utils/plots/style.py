@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -100,6 +101,17 @@ def percent(ax: Axes, axis: str = "y") -> Axes:
 def frame_or_new(ax: Axes | None, width: float = 8.0, height: float = 3.6) -> Axes:
     """Return `ax`, or the frame of a new figure."""
     return new_figure(width, height)[1] if ax is None else ax
+
+
+def reach_of(values: np.ndarray, intervals: pd.DataFrame) -> np.ndarray:
+    """Return how far error bars reach down and up, (2, n), for matplotlib's `yerr`.
+
+    Args:
+        values: (n,) estimates.
+        intervals: n rows with columns `low` and `high`; an end beyond its estimate reaches nowhere.
+    """
+    low, high = intervals[["low", "high"]].to_numpy(float).T
+    return np.clip([values - low, high - values], 0.0, None)
 
 
 def legend_above(ax: Axes, columns: int = 4, **options: Any) -> None:
