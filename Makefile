@@ -25,14 +25,14 @@ figures: $(READY) ## run every notebook and write every figure (PROFILE=workbook
 	$(BIN)/python -m semcal_utils.regenerate --profile $(PROFILE) $(ARGS)
 
 publish: figures ## put the outputs of the default run into notebooks/, its minutes and results into README
-	$(BIN)/python -m semcal_utils.publishing notebooks
-	$(BIN)/python -m semcal_utils.publishing readme
+	$(BIN)/python -m book notebooks
+	$(BIN)/python -m book readme
 
 book: $(READY) ## the HTML book, in build/book/index.html
-	$(BIN)/python -m semcal_utils.publishing book
+	$(BIN)/python -m book book
 
 assignments: $(READY) ## student and solution versions of the notebooks, in assignments/
-	$(BIN)/python -m semcal_utils.publishing assignments
+	$(BIN)/python -m book assignments
 
 test: lint types unit smoke ## lint, types, unit tests, and the whole workbook at tiny sizes
 

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import captioning, filtering, language_models, streaming
 from benchmarks.subjects import SHAPES
-from semcal_utils.workspace import library_versions, project_root, write_json
+from semcal_utils.runs import library_versions, project_root, write_json
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from datasets import Dataset, concatenate_datasets, disable_progress_bars
 from semcal_utils.captioning import Captioner, caption_table, load_captioner
 from semcal_utils.captioning.embedded import train_captioner
 from semcal_utils.media import load_lessons, load_stream, modality
-from semcal_utils.workspace import open_run
+from semcal_utils.runs import open_run
 
 DRAWN = 1000  # different items; more are the same files again, decoded anew each time
 WARM_UP = 1000  # items captioned before the clock is read

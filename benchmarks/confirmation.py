@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from semcal_utils import workspace
+from semcal_utils import runs
 from semcal_utils.acceptance import log_ratios, paper_log_ratios
 from semcal_utils.acceptance.hindsight import hindsight
 from semcal_utils.acceptance.oracles import label_oracle_pass_rate
@@ -26,7 +26,7 @@ MARKS = {"library_docs": 0.93, "city_pictures": 0.98, "city_sounds": 0.98}
 """Least deception reduction of the stream recipe above baseline."""
 
 
-def measure_run(run: workspace.Run) -> pd.DataFrame:
+def measure_run(run: runs.Run) -> pd.DataFrame:
     """Measure one dataset of one profile at every severity.
 
     Args:
@@ -88,7 +88,7 @@ def _reached(
 
 
 def _hindsight(
-    run: workspace.Run,
+    run: runs.Run,
     severity: str,
     both: pd.DataFrame,
     real: np.ndarray,
@@ -149,7 +149,7 @@ def main() -> None:
     parts = []
     for profile in asked.profiles:
         for dataset in asked.datasets:
-            run = workspace.open_run(profile, dataset)
+            run = runs.open_run(profile, dataset)
             if run.path("acceptance/without_labels.parquet").exists():
                 parts.append(measure_run(run))
             else:
@@ -162,8 +162,8 @@ def main() -> None:
         print(results.round(4).to_string(index=False))
         print(marks.round(4).to_string(index=False))
     saved = {"results": results.to_dict("records"), "marks": marks.to_dict("records")}
-    path = workspace.project_root() / "figures" / "all" / "confirmation.json"
-    workspace.write_json(path, saved)
+    path = runs.project_root() / "figures" / "all" / "confirmation.json"
+    runs.write_json(path, saved)
     print(f"Saved {path}.")
 
 

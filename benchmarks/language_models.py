@@ -39,12 +39,11 @@ from benchmarks.subjects import (
     seconds,
     subject,
 )
-from semcal_utils.language_models import small_language_model, train_tokenizer
-from semcal_utils.language_models.training import CaptionTrainer, WindowCollator
-from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.media.scenes import scene_at
-from semcal_utils.scoring import score_models, score_texts
-from semcal_utils.scoring.token_batches import cut_windows, encode_texts
+from semcal_utils.models import score_models, score_texts, small_language_model, train_tokenizer
+from semcal_utils.models.library_notices import quiet_transformers
+from semcal_utils.models.token_batches import cut_windows, encode_texts
+from semcal_utils.models.training import CaptionTrainer, WindowCollator
 
 REFERENCE_CAPTIONS = 64  # what the slow recipe is timed on
 CITY_CAPTIONS = 2000

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from semcal_utils import acceptance, divergence, workspace
+from semcal_utils import acceptance, divergence, runs
 from semcal_utils.divergence.intervals import measure_filter
 from semcal_utils.rejection import SemanticFilter, filter_table
 from semcal_utils.rejection.stream_monitor import StreamMonitor
@@ -41,9 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--alone", choices=PARTS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.alone:
-        print(json.dumps(workspace.plain(measured(options.alone, options.minutes))))
+        print(json.dumps(runs.plain(measured(options.alone, options.minutes))))
         return 0
-    path = workspace.project_root() / "figures" / "load.json"
+    path = runs.project_root() / "figures" / "load.json"
     for part in options.parts:
         command = [sys.executable, "-m", "benchmarks.load", "--alone", part]
         command += ["--minutes", str(options.minutes)]
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         kept[part] = found
         ordered = {name: kept[name] for name in PARTS if name in kept}
-        workspace.write_json(path, {"cores": os.cpu_count(), **ordered})
+        runs.write_json(path, {"cores": os.cpu_count(), **ordered})
     return int(any(of["peak_memory_gb"] > MEMORY_LIMIT / 1e9 for of in ordered.values()))
 
 
@@ -116,12 +116,12 @@ def scoring_free(captions: int) -> dict[str, Any]:
 
 def scoring(captions: int) -> dict[str, Any]:
     """Score distinct captions under the general and one real model, in chunks of 10,000."""
-    from semcal_utils import language_models
-    from semcal_utils.scoring import score_pair
+    from semcal_utils import models
+    from semcal_utils.models import score_pair
 
-    run = workspace.open_run("workbook", "city_pictures")
-    general, tokenizer = language_models.load_language_model(run.load_folder("models/general"))
-    real, _ = language_models.load_language_model(run.load_folder("models/real_moderate"))
+    run = runs.open_run("workbook", "city_pictures")
+    general, tokenizer = models.load_language_model(run.load_folder("models/general"))
+    real, _ = models.load_language_model(run.load_folder("models/real_moderate"))
     known = run.load_table("captions.parquet")["caption"].unique()
     rng = np.random.default_rng(0)
     # Two captions in one are new to the models and distinct, so that nothing is scored twice.
@@ -191,7 +191,7 @@ def endless_stream(minutes: float) -> dict[str, Any]:
 
 def scored_captions() -> tuple[pd.DataFrame, pd.Series, float]:
     """Return scored captions of the stream with labels, R by label, and log M (nats)."""
-    run = workspace.open_run("workbook", "city_pictures")
+    run = runs.open_run("workbook", "city_pictures")
     labels = run.load_table("captions.parquet").set_index("item_id")["label"]
     scored = run.load_table("token_log_probs/moderate.parquet")
     scored["label"] = scored["item_id"].map(labels)

@@ -12,8 +12,8 @@ import pandas as pd
 from semcal_utils.divergence import kl_divergence
 from semcal_utils.rejection import SemanticFilter, accept_items, filter_table
 from semcal_utils.rejection.stream_monitor import StreamMonitor, alarm_paths, alarm_times
-from semcal_utils.splits import SEVERITIES
-from semcal_utils.splits.label_counts import tilted_to
+from semcal_utils.worlds.label_counts import tilted_to
+from semcal_utils.worlds.made_worlds import SEVERITIES
 
 LABELS = [f"topic {number}" for number in range(10)]
 REAL = np.full(10, 0.1)

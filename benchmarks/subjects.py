@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from transformers.activations import NewGELUActivation
 
-from semcal_utils.language_models import END_TOKEN, small_language_model
+from semcal_utils.models import END_TOKEN, small_language_model
 
 SHAPES = {
     "gpt2_small": {"width": 768, "layers": 12, "heads": 12, "vocabulary": 50257},

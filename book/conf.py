@@ -7,8 +7,8 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "semcal_utils.publishing.docstring_pages",
-    "semcal_utils.publishing.mathml",
+    "book.docstring_pages",
+    "book.mathml",
 ]
 html_theme = "sphinx_book_theme"
 html_title = "Semantic calibration"
@@ -34,7 +34,7 @@ language = "en"
 
 # Notebooks come with their outputs; nothing runs, and no script of another host is named.
 nb_execution_mode = "off"
-nb_ipywidgets_js = {}
+nb_ipywidgets_js: dict[str, str] = {}
 nb_code_prompt_show = "Show the solution"
 nb_code_prompt_hide = "Hide the solution"
 nb_merge_streams = True

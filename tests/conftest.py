@@ -19,10 +19,10 @@ def ax():
     """One frame in the workbook's style, to be drawn in."""
     import matplotlib.pyplot as plt
 
-    from semcal_utils import plots
+    from semcal_utils import show
 
-    plots.use_style()
-    figure, ax = plots.new_figure()
+    show.use_style()
+    figure, ax = show.new_figure()
     yield ax
     plt.close(figure)
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from semcal_utils import plots, widgets
-from semcal_utils.plots import animation
-from semcal_utils.plots.animation import Card, Frame, draw_frame, frame_places
+from semcal_utils import show
 from semcal_utils.rejection.stream_replay import StreamReplay
+from semcal_utils.show import animation
+from semcal_utils.show.animation import Card, Frame, draw_frame, frame_places
 
 LABELS = ["fire", "food", "music"]
 WORLD = pd.Series([0.1, 0.5, 0.4], LABELS)
@@ -37,11 +37,11 @@ def test_frames_come_one_by_one_and_then_ever_faster_to_the_end():
 
 
 def test_the_same_stream_gives_the_same_bytes(tmp_path):
-    plots.use_style()
-    frames = widgets.stream_frames(replay(), count=5)
+    show.use_style()
+    frames = show.stream_frames(replay(), count=5)
     files = [tmp_path / "one.gif", tmp_path / "two.gif"]
     for file in files:
-        plots.save_stream_animation(frames, file, title="a stream")
+        show.save_stream_animation(frames, file, title="a stream")
     assert files[0].read_bytes() == files[1].read_bytes()
     with Image.open(files[0]) as picture:
         assert picture.n_frames == len(frames)
@@ -54,15 +54,15 @@ def test_the_same_stream_gives_the_same_bytes(tmp_path):
 
 def test_a_file_that_stays_too_large_is_kept_with_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(animation, "MOST_BYTES", 10)
-    frames = widgets.stream_frames(replay(60), count=4)
+    frames = show.stream_frames(replay(60), count=4)
     with pytest.warns(UserWarning, match=r"takes 0\.\d MB.*fewer frames"):
-        plots.save_stream_animation(frames, tmp_path / "one.gif", title="a stream")
+        show.save_stream_animation(frames, tmp_path / "one.gif", title="a stream")
     with Image.open(tmp_path / "one.gif") as picture:
         assert picture.n_frames == 2  # of four, every third and the last
 
 
 def test_a_frame_shows_counts_bars_and_cards():
-    frames = widgets.stream_frames(replay(), count=6)
+    frames = show.stream_frames(replay(), count=6)
     figure = draw_frame(frames, len(frames) - 1, title="a stream")
     told = [text.get_text() for text in figure.texts]
     assert f"300 seen   ·   {frames[-1].accepted:,} kept" in told
@@ -97,15 +97,15 @@ def test_pictures_of_kept_items_keep_their_colours_and_others_pale():
 
 def test_a_stream_without_items_is_refused():
     with pytest.raises(ValueError, match="no item to animate"):
-        widgets.stream_frames(replay(0), count=4)
+        show.stream_frames(replay(0), count=4)
 
 
 def test_the_alarm_figures_show_their_shares_and_the_line():
     paths = {"deceptive": np.cumsum(np.ones((20, 50)), axis=1), "honest": np.zeros((20, 50))}
-    ax = plots.plot_alarm_paths(paths, alpha=0.05)
+    ax = show.plot_alarm_paths(paths, alpha=0.05)
     assert any(text.get_text() == "alarm: E = 20" for text in ax.texts)
     times = {"honest": np.full(10, np.inf), "severe": np.r_[np.full(5, 3.0), np.full(5, 40.0)]}
-    ax = plots.plot_alarm_times(times, items=100, alpha=0.05)
+    ax = show.plot_alarm_times(times, items=100, alpha=0.05)
     severe = next(line for line in ax.lines if line.get_label() == "severe")
     assert severe.get_ydata()[-1] == 1.0
     assert np.interp(10, severe.get_xdata(), severe.get_ydata()) == 0.5
@@ -114,7 +114,7 @@ def test_the_alarm_figures_show_their_shares_and_the_line():
 
 def test_words_that_moved_the_stream_are_bars_with_their_nats():
     words = pd.DataFrame({"word": ["$duck", "fire"], "moved": [3.0, -40.0], "captions": [2, 9]})
-    ax = plots.plot_stream_words(words)
+    ax = show.plot_stream_words(words)
     assert [round(bar.get_width()) for bar in ax.patches] == [3, -40]
     assert {text.get_text() for text in ax.texts} == {"+3", "-40"}
     plt.close(ax.figure)

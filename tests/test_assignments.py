@@ -14,10 +14,10 @@ import nbformat
 import pandas as pd
 import pytest
 
-from semcal_utils.publishing.assignments import REPORT_STUB, without_hidden, write_assignments
-from semcal_utils.publishing.exercises import read_exercises, with_answer, without_solution
-from semcal_utils.publishing.problems import PublishingError
-from semcal_utils.publishing.sources import (
+from book.assignments import REPORT_STUB, without_hidden, write_assignments
+from book.exercises import read_exercises, with_answer, without_solution
+from book.problems import PublishingError
+from book.sources import (
     find_notebooks,
     read_notebook,
     source_of,

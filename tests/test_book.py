@@ -11,14 +11,14 @@ import pytest
 from browser_pages import complaints_of
 from tiny_projects import NAME, a_source, an_executed_copy, picture, read, write_project
 
-from semcal_utils import workspace
-from semcal_utils.publishing import PublishingError
-from semcal_utils.publishing.book import build_book
-from semcal_utils.publishing.book_front import front_page
-from semcal_utils.publishing.book_pages import api_pages, escaped, gallery_page, page_of
-from semcal_utils.publishing.docstring_pages import with_literal_blocks, without_substitutions
-from semcal_utils.publishing.mathml import as_mathml
-from semcal_utils.publishing.sources import find_notebooks, read_notebook, source_of
+from book import PublishingError
+from book.book_front import front_page
+from book.book_pages import api_pages, escaped, gallery_page, page_of
+from book.docstring_pages import with_literal_blocks, without_substitutions
+from book.mathml import as_mathml
+from book.pages import build_book
+from book.sources import find_notebooks, read_notebook, source_of
+from semcal_utils import runs
 
 PROJECT = Path(__file__).parents[1]
 
@@ -188,7 +188,7 @@ def test_captions_in_the_gallery_are_shown_not_run():
 
 
 def test_every_room_of_the_package_has_a_page():
-    package = Path(workspace.__file__).parent
+    package = Path(runs.__file__).parent
     pages = api_pages(package)
     rooms = {p.stem for p in package.iterdir() if p.name[0] not in "_." and p.suffix in ("", ".py")}
     assert {f"api/{room}.md" for room in rooms} | {"api/index.md"} == set(pages)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semcal_utils import plots
+from semcal_utils import show
 
 
 def texts(ax):
@@ -22,18 +22,18 @@ ONE_CLASS = {"severe": (np.zeros(4, bool), np.arange(4.0))}
 TWO_CLASSES = {"severe": (np.array([False, True, True]), np.array([0.0, 2.0, 1.0]))}
 
 
-@pytest.mark.parametrize("draw", [plots.plot_roc, plots.plot_precision_recall])
+@pytest.mark.parametrize("draw", [show.plot_roc, show.plot_precision_recall])
 def test_curves_of_one_class_are_undefined_and_say_so(draw, ax):
     assert draw(TWO_CLASSES, ax=ax) is ax
     assert not any("undefined" in text for text in texts(ax))
     plt.close(ax.figure)
-    _, other = plots.new_figure()
+    _, other = show.new_figure()
     draw(ONE_CLASS, ax=other)
     assert any("undefined" in text for text in texts(other))
 
 
 def test_a_perfect_roc_curve_passes_the_upper_left_corner(ax):
-    plots.plot_roc(TWO_CLASSES, ax=ax)
+    show.plot_roc(TWO_CLASSES, ax=ax)
     x, y = ax.lines[-1].get_data()
     assert (0.0, 1.0) in set(zip(x, y, strict=True))
 
@@ -43,7 +43,7 @@ def test_verdicts_draw_a_bar_per_kind_and_leave_undefined_ones_out(ax):
     table = pd.DataFrame(
         {"value": [0.8, np.nan], "low": [0.7, np.nan], "high": [0.9, np.nan]}, index=kinds
     )
-    plots.plot_verdicts({"severe": table}, ax=ax)
+    show.plot_verdicts({"severe": table}, ax=ax)
     assert [round(patch.get_height(), 6) for patch in ax.patches] == [0.8]
     assert texts(ax) == ["80%"]
 
@@ -63,7 +63,7 @@ def league(reduction):
 
 
 def test_the_league_orders_methods_by_their_best_form(ax):
-    plots.plot_league(league([0.3, 0.5, 0.9, 1.0]), ax=ax)
+    show.plot_league(league([0.3, 0.5, 0.9, 1.0]), ax=ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     assert any("90.0%, keeps 50%" in text for text in texts(ax))
     assert set(labels(ax)) == {"item", "stream"}
@@ -73,15 +73,15 @@ def test_the_league_orders_methods_by_their_best_form(ax):
 def test_a_league_without_reductions_says_so(draw, ax):
     table = league(np.nan)
     if draw == "league":
-        plots.plot_league(table, ax=ax)
+        show.plot_league(table, ax=ax)
     else:
-        plots.plot_auc_against_reduction(table, {}, ax=ax)
+        show.plot_auc_against_reduction(table, {}, ax=ax)
     assert any("nothing to reduce" in text for text in texts(ax))
 
 
 def test_seeds_get_a_dot_each_and_methods_a_tick(ax):
     table = pd.DataFrame({"seed": [1, 2], "method": "a", "form": "item", "reduction": [0.4, 0.6]})
-    plots.plot_seeds(table, ax=ax)
+    show.plot_seeds(table, ax=ax)
     assert ax.lines[0].get_xdata().tolist() == [0.4, 0.6]
     assert np.isclose(ax.lines[1].get_xdata()[0], 0.5)
 
@@ -90,7 +90,7 @@ def test_few_labels_draw_means_ranges_and_what_needs_no_label(ax):
     table = pd.DataFrame(
         {"labels": [0, 20, 20, 40], "method": "a", "reduction": [0.2, 0.4, 0.6, 0.9]}
     )
-    plots.plot_few_labels(table, ax=ax)
+    show.plot_few_labels(table, ax=ax)
     assert np.allclose(ax.lines[0].get_ydata(), [0.5, 0.9])
     assert set(labels(ax)) == {"a", "a, no label"}
 
@@ -100,7 +100,7 @@ def test_robustness_draws_only_its_own_trial(ax):
         {"trial": trial, "strength": s, "method": "m", "reduction": r, "low": r, "high": r}
         for trial, s, r in (("x", 0.0, 0.9), ("x", 1.0, 0.5), ("y", 0.0, 0.1))
     ]
-    plots.plot_robustness(pd.DataFrame(rows), "x", ["m"], unit="u", ax=ax)
+    show.plot_robustness(pd.DataFrame(rows), "x", ["m"], unit="u", ax=ax)
     assert ax.lines[0].get_ydata().tolist() == [0.9, 0.5]
 
 
@@ -116,7 +116,7 @@ def test_the_artefact_argument_runs_from_strong_traces_to_none():
     ]  # fmt: skip
     first = pd.DataFrame(rows)
     second = first[first["strength"] == 0.0].assign(reduction=[0.0, np.nan])
-    plots.plot_artefact_argument(first, second, "grey levels", axes)
+    show.plot_artefact_argument(first, second, "grey levels", axes)
     left, right = axes["auc"].get_xlim()
     assert left > right
     assert any(text.get_text() == "undefined" for text in axes["authentic"].texts)
@@ -129,7 +129,7 @@ def test_the_published_number_stands_beside_runs_of_its_shape(ax):
         "a perfect filter": rng.normal(0.98, 0.005, 500),
         "paper": rng.normal(0.97, 0.005, 500),
     }
-    plots.plot_same_shape(drawn, 0.978, 0.98, ax=ax)
+    show.plot_same_shape(drawn, 0.978, 0.98, ax=ax)
     assert any("published 97.8%" in text for text in texts(ax))
     assert set(labels(ax)) == set(drawn)
 
@@ -139,6 +139,6 @@ def test_models_and_rivals_share_a_column_per_cell(ax):
         {"dataset": d, "severity": s, "side": side, "reduction": 0.9, "low": 0.8, "high": 1.0}
         for d in ("one", "two") for s in ("mild", "severe") for side in ("models", "rival")
     ]  # fmt: skip
-    plots.plot_models_and_rivals(pd.DataFrame(rows), ax=ax)
+    show.plot_models_and_rivals(pd.DataFrame(rows), ax=ax)
     assert len(ax.get_xticklabels()) == 4
     assert set(labels(ax)) == {"models", "rival"}

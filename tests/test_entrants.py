@@ -9,14 +9,13 @@ import torch
 from tiny_language_models import CAPTIONS, tiny_model, tiny_tokenizer
 from worlds_of_words import make_bench
 
-from semcal_utils import workspace
+from semcal_utils import runs
 from semcal_utils.acceptance import log_ratios
 from semcal_utils.detection.entrants import gather_entrants, recipe_forms
 from semcal_utils.detection.pooled_states import pooled_states
 from semcal_utils.detection.run_media import RunMedia
 from semcal_utils.detection.scored_captions import FreshTokenRatios, as_items
-from semcal_utils.language_models import save_language_model
-from semcal_utils.scoring import score_pair
+from semcal_utils.models import save_language_model, score_pair
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def models():
 
 @pytest.fixture
 def run(tmp_path, bench, models):
-    run = workspace.open_run("tiny", "words", root=tmp_path)
+    run = runs.open_run("tiny", "words", root=tmp_path)
     tokenizer, general, real = models
     for name, model in (("general", general), ("real_severe", real)):
         run.make_folder(
@@ -119,12 +118,12 @@ def test_a_recipes_table_that_does_not_fit_names_what_is_missing(run, bench, cha
 
 
 def test_missing_tables_and_models_name_their_notebooks(tmp_path, bench):
-    empty = workspace.open_run("tiny", "nothing", root=tmp_path)
-    with pytest.raises(workspace.MissingArtefact, match="03_acceptance_probabilities"):
+    empty = runs.open_run("tiny", "nothing", root=tmp_path)
+    with pytest.raises(runs.MissingArtefact, match="03_acceptance_probabilities"):
         recipe_forms(empty, bench)
-    with pytest.raises(workspace.MissingArtefact, match="02_fine_tuning"):
+    with pytest.raises(runs.MissingArtefact, match="02_fine_tuning"):
         gather_entrants(empty, {"severe": bench})
-    with pytest.raises(workspace.MissingArtefact, match="01_captioning"):
+    with pytest.raises(runs.MissingArtefact, match="01_captioning"):
         RunMedia(empty)
 
 

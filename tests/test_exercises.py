@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from semcal_utils.publishing.exercises import (
+from book.exercises import (
     KINDS,
     read_exercises,
     signature_of,
     with_answer,
     without_solution,
 )
-from semcal_utils.publishing.problems import PublishingError
-from semcal_utils.publishing.sources import code_cells, find_notebooks, read_notebook, source_of
+from book.problems import PublishingError
+from book.sources import code_cells, find_notebooks, read_notebook, source_of
 
 PROJECT = Path(__file__).parents[1]
 NOTEBOOKS = find_notebooks(PROJECT)

@@ -21,7 +21,7 @@ from tiny_language_models import (
     tuned,
 )
 
-from semcal_utils.language_models import (
+from semcal_utils.models import (
     TrainingDiverged,
     fine_tune,
     hold_out,

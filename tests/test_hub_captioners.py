@@ -26,8 +26,8 @@ from semcal_utils.captioning.hub_captioners import (
 )
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
 from semcal_utils.captioning.training import word_tokenizer
-from semcal_utils.devices import choose_device, choose_dtype
 from semcal_utils.media.readers import UnusableItem
+from semcal_utils.models.devices import choose_device, choose_dtype
 
 MODELS = {
     Florence2Captioner: tiny_captioners.save_florence2,

@@ -16,7 +16,7 @@ from semcal_utils.divergence import (
 from semcal_utils.divergence.frequencies import CELLS_AT_ONCE, repeated_filterings, row_blocks
 from semcal_utils.divergence.intervals import measure_filter
 from semcal_utils.divergence.label_acceptance import acceptance_by_label
-from semcal_utils.splits import target_frequencies
+from semcal_utils.worlds.made_worlds import target_frequencies
 
 CATEGORIES = [f"label {k}" for k in range(8)]
 GENERAL = np.full(8, 1 / 8)

@@ -17,16 +17,16 @@ from tiny_language_models import (
     tuned,
 )
 
-from semcal_utils.language_models import (
+from semcal_utils.models import (
     END_TOKEN,
     perplexity,
     sample_texts,
+    score_texts,
     small_language_model,
     train_tokenizer,
 )
-from semcal_utils.language_models.training import LengthGroupedBatches, WindowCollator
-from semcal_utils.scoring import score_texts
-from semcal_utils.scoring.token_batches import cut_windows, encode_texts
+from semcal_utils.models.token_batches import cut_windows, encode_texts
+from semcal_utils.models.training import LengthGroupedBatches, WindowCollator
 
 # --- tokenizer --------------------------------------------------------------------------------
 

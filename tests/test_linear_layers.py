@@ -16,7 +16,7 @@ from tiny_language_models import (
 from torch import nn
 from transformers.activations import ACT2FN
 
-from semcal_utils.scoring import linear_layers
+from semcal_utils.models import linear_layers
 
 TOKENIZER = tiny_tokenizer()
 TEXTS = CAPTIONS + ODD_TEXTS

@@ -19,12 +19,12 @@ from tiny_language_models import (
 )
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from semcal_utils.language_models import (
+from semcal_utils.models import (
     load_language_model,
     save_language_model,
+    score_texts,
 )
-from semcal_utils.language_models.model_cards import publish_language_model, write_model_card
-from semcal_utils.scoring import score_texts
+from semcal_utils.models.model_cards import publish_language_model, write_model_card
 
 # --- folders ----------------------------------------------------------------------------------
 
@@ -34,8 +34,8 @@ def test_a_folder_saved_by_one_process_scores_the_same_in_another(tmp_path):
     save_language_model(model, TOKENIZER, tmp_path / "model")
     script = (
         "import json, sys\n"
-        "from semcal_utils.language_models import load_language_model\n"
-        "from semcal_utils.scoring import score_texts\n"
+        "from semcal_utils.models import load_language_model\n"
+        "from semcal_utils.models import score_texts\n"
         "model, tokenizer = load_language_model(sys.argv[1])\n"
         "texts = json.loads(sys.argv[2])\n"
         "scored = score_texts(model, tokenizer, texts, progress=False)\n"

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from tiny_language_models import tiny_llama, tiny_tokenizer
 
-from semcal_utils.language_models import load_language_model, save_language_model
-from semcal_utils.model_grid import ModelSettings, draw_splits, train_model
-from semcal_utils.model_grid.__main__ import main, settings_of
-from semcal_utils.model_grid.cost import Assumptions, training_seconds
-from semcal_utils.model_grid.starting_points import filtered_by
-from semcal_utils.workspace import open_run, project_root
+from semcal_utils.models import load_language_model, save_language_model
+from semcal_utils.models.__main__ import main, settings_of
+from semcal_utils.models.cost import Assumptions, training_seconds
+from semcal_utils.models.grid import ModelSettings, draw_splits, train_model
+from semcal_utils.models.starting_points import filtered_by
+from semcal_utils.runs import open_run, project_root
 
 TINY = ModelSettings(
     severities=("moderate",),
@@ -167,7 +167,7 @@ def test_two_processes_train_the_grid_together(tmp_path):
     (tmp_path / "notebooks" / "profiles" / "tiny.yaml").write_text(PROFILE)
     captioned_run(tmp_path)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*launcher, "-m", "semcal_utils.model_grid", "--profile", "tiny"]
+    command = [*launcher, "-m", "semcal_utils.models.grid", "--profile", "tiny"]
     environment = {**os.environ, "SEMCAL_ROOT": str(tmp_path), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, cwd=project_root(), timeout=300
@@ -182,7 +182,7 @@ def test_two_processes_train_the_grid_together(tmp_path):
 
 
 def test_both_starts_are_drawn_where_they_stand():
-    from semcal_utils.plots import plot_starts
+    from semcal_utils.show import plot_starts
 
     table = pd.DataFrame({"general": [0.9, 0.2], "scratch": [0.91, -0.3]}, index=["mild", "severe"])
     ax = plot_starts(table)

@@ -9,7 +9,7 @@ import nbformat
 import papermill
 import pytest
 
-from semcal_utils import publishing
+import book
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 by_name = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -82,11 +82,11 @@ def test_code_cells_are_short_enough_to_read(path):
 
 @by_name
 def test_its_outputs_are_those_of_the_last_publication(path):
-    assert publishing.state_of(path) in ("published", "bare")
+    assert book.state_of(path) in ("published", "bare")
 
 
 def test_all_notebooks_are_published_or_none_is():
-    states = {path.stem: publishing.state_of(path) for path in NOTEBOOKS}
+    states = {path.stem: book.state_of(path) for path in NOTEBOOKS}
     assert len(set(states.values())) == 1, states
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from semcal_utils.plots import COLOURS
-from semcal_utils.plots.style import DIVERGING, SEQUENTIAL
+from semcal_utils.show import COLOURS
+from semcal_utils.show.style import DIVERGING, SEQUENTIAL
 
 # Machado, Oliveira and Fernandes (2009), table of simulation matrices at severity 1.0; they act on
 # linear RGB.

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semcal_utils import plots
+from semcal_utils import show
 
 
 def heights(ax):
@@ -20,10 +20,10 @@ def texts(ax):
 
 def test_label_bars_show_every_share_in_its_own_colour(ax):
     table = pd.DataFrame({"general": [0.8, 0.2], "real": [0.5, 0.5]}, index=["heads", "tails"])
-    assert plots.plot_label_bars(table, ax=ax) is ax
+    assert show.plot_label_bars(table, ax=ax) is ax
     assert heights(ax) == [0.2, 0.5, 0.5, 0.8]
     colours = {plt.matplotlib.colors.to_hex(patch.get_facecolor()).upper() for patch in ax.patches}
-    assert colours == {plots.COLOURS["general"].upper(), plots.COLOURS["real"].upper()}
+    assert colours == {show.COLOURS["general"].upper(), show.COLOURS["real"].upper()}
 
 
 def test_an_undefined_reduction_is_written_out_and_gets_no_bar(ax):
@@ -31,7 +31,7 @@ def test_an_undefined_reduction_is_written_out_and_gets_no_bar(ax):
         {"reduction": [np.nan, 0.9], "low": [np.nan, 0.8], "high": [np.nan, 0.95]},
         index=["baseline", "severe"],
     )
-    plots.plot_reduction_bars(table, ceiling=[np.nan, 1.0], ax=ax)
+    show.plot_reduction_bars(table, ceiling=[np.nan, 1.0], ax=ax)
     assert heights(ax) == [0.9]
     assert "undefined" in texts(ax)
     assert "90.0%" in texts(ax)
@@ -39,19 +39,19 @@ def test_an_undefined_reduction_is_written_out_and_gets_no_bar(ax):
 
 def test_a_harmful_filter_has_room_below_zero(ax):
     table = pd.DataFrame({"reduction": [-0.5], "low": [-0.8], "high": [-0.2]}, index=["mild"])
-    plots.plot_reduction_bars(table, ax=ax)
+    show.plot_reduction_bars(table, ax=ax)
     assert ax.get_ylim()[0] < -0.5
 
 
 def test_a_heat_map_writes_shares_and_hatches_what_is_undefined(ax):
     table = pd.DataFrame({"mild": [0.97, np.nan]}, index=["pictures", "texts"])
-    plots.plot_heat_map(table, ax=ax)
+    show.plot_heat_map(table, ax=ax)
     assert texts(ax) == ["97.0%", "undefined"]
     assert [patch.get_hatch() for patch in ax.patches] == ["////"]
 
 
 def test_words_are_drawn_once_each_with_their_sum(ax):
-    plots.plot_token_contributions(
+    show.plot_token_contributions(
         [["a", "fire"], ["two", "$cows$"]], [[0.1, -2.0], [0.0, 0.5]], ax=ax
     )
     assert texts(ax) == ["a", "fire", "-1.90", "two", r"\$cows\$", "+0.50"]
@@ -59,34 +59,34 @@ def test_words_are_drawn_once_each_with_their_sum(ax):
 
 def test_clipped_words_do_not_count_in_the_sum(ax):
     clipped = [[True, False]]
-    plots.plot_token_contributions([["a", "fire"]], [[0.1, -2.0]], clipped=clipped, ax=ax)
+    show.plot_token_contributions([["a", "fire"]], [[0.1, -2.0]], clipped=clipped, ax=ax)
     assert texts(ax)[-1] == "-2.00"
 
 
 def test_a_coin_stream_shows_every_coin(ax):
     is_heads = np.array([True, True, False, True])
     accepted = np.array([True, False, True, False])
-    plots.plot_coin_stream(is_heads, accepted, columns=2, ax=ax)
+    show.plot_coin_stream(is_heads, accepted, columns=2, ax=ax)
     counts = [len(points.get_offsets()) for points in ax.collections]
     assert counts == [1, 2, 1, 0]
 
 
 def test_the_coin_filter_states_its_pass_rate():
-    drawing = plots.draw_coin_filter(0.8, 0.5, 1.0, rng=np.random.default_rng(0))
+    drawing = show.draw_coin_filter(0.8, 0.5, 1.0, rng=np.random.default_rng(0))
     assert repr(drawing).startswith("bound M 2.50 (heads kept 25%, tails 100%), pass rate 40%")
     assert drawing.html.count("<circle") == 240 + 4
 
 
 def test_wrong_captions_are_marked_without_relying_on_colour():
     pictures = [np.zeros((8, 8, 3), np.uint8)] * 2
-    figure = plots.plot_captioned_pictures(pictures, ["a dog", "a cat"], right=[True, False])
+    figure = show.plot_captioned_pictures(pictures, ["a dog", "a cat"], right=[True, False])
     assert [ax.texts[0].get_text() for ax in figure.axes] == ["a dog", "✗ a cat"]
     plt.close(figure)
 
 
 def test_items_that_cannot_be_read_and_signs_without_a_shape_are_drawn_all_the_same():
     spectra = [np.zeros((4, 6)), None]
-    figure = plots.plot_captioned_sounds(spectra, ["a\x07dog\nmeant: $5", "The sound is silent."])
+    figure = show.plot_captioned_sounds(spectra, ["a\x07dog\nmeant: $5", "The sound is silent."])
     said = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     assert said[0] == ["a�dog\nmeant: \\$5"]
     assert said[1] == ["The sound is silent.", "cannot be read"]
@@ -97,8 +97,8 @@ def test_items_that_cannot_be_read_and_signs_without_a_shape_are_drawn_all_the_s
 def test_a_long_caption_makes_its_own_row_higher_and_no_other():
     pictures = [np.zeros((8, 8, 3), np.uint8)] * 4
     long = "\n".join(["one line"] * 5)
-    short = plots.plot_captioned_pictures(pictures, ["a"] * 4, columns=2)
-    mixed = plots.plot_captioned_pictures(pictures, ["a", "a", "a", long], columns=2)
+    short = show.plot_captioned_pictures(pictures, ["a"] * 4, columns=2)
+    mixed = show.plot_captioned_pictures(pictures, ["a", "a", "a", long], columns=2)
     grown = mixed.get_figheight() - short.get_figheight()
     assert grown == pytest.approx(4 * 0.131)
     tops = [
@@ -110,7 +110,7 @@ def test_a_long_caption_makes_its_own_row_higher_and_no_other():
 
 def test_doubts_are_listed_from_the_commonest(ax):
     doubts = pd.Series({("dog", "cat"): 0.25, ("cat", "dog"): 0.125})
-    plots.plot_doubts(doubts, ax=ax)
+    show.plot_doubts(doubts, ax=ax)
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["dog → cat", "cat → dog"]
     assert [text.strip() for text in texts(ax)] == ["25.0%", "12.5%"]
     assert ax.yaxis_inverted()
@@ -118,14 +118,14 @@ def test_doubts_are_listed_from_the_commonest(ax):
 
 def test_a_forecast_shows_the_way_from_the_stream_to_the_world(ax):
     shares = (np.array([0.5, 0.5]), np.array([0.9, 0.1]), np.array([0.8, 0.2]))
-    plots.plot_forecast_frequencies(["fire", "food"], *shares, ax=ax)
+    show.plot_forecast_frequencies(["fire", "food"], *shares, ax=ax)
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["food", "fire"]
     drawn = {each.get_label(): each.get_offsets()[:, 0].tolist() for each in ax.collections[1:]}
     assert drawn == {"stream G": [0.5, 0.5], "world R": [0.1, 0.9], "kept, forecast": [0.2, 0.8]}
 
 
 def test_a_small_forecast_is_written_above_its_bar(ax):
-    plots.plot_forecast_reduction(pd.Series({"mild": 0.9, "severe": 0.03}), ax=ax)
+    show.plot_forecast_reduction(pd.Series({"mild": 0.9, "severe": 0.03}), ax=ax)
     high, low = (text for text in ax.texts if "%" in text.get_text())
     assert (high.get_text(), low.get_text()) == ("90.0%", "3.0%")
     assert high.get_position()[1] < 0.9
@@ -134,7 +134,7 @@ def test_a_small_forecast_is_written_above_its_bar(ax):
 
 def test_the_lowest_perplexity_of_a_column_is_bold(ax):
     table = pd.DataFrame({"stream": [3.0, 4.0], "world": [5.0, 3.5]}, index=["general", "real"])
-    plots.plot_relative_table(table, ax=ax)
+    show.plot_relative_table(table, ax=ax)
     bold = [text.get_text() for text in ax.texts if text.get_fontweight() == "bold"]
     assert bold == ["3.00", "3.50"]
 
@@ -147,10 +147,10 @@ def test_the_loss_curve_names_its_best_held_out_loss(ax):
             "loss": [3.0, 2.0, 1.0, 3.1, 2.2, 2.4],
         }
     )
-    plots.plot_loss_curves(history, ax=ax)
+    show.plot_loss_curves(history, ax=ax)
     assert texts(ax) == ["2.20"]
 
 
 def test_percent_axes_read_as_percentages(ax):
-    plots.percent(ax)
+    show.percent(ax)
     assert ax.yaxis.get_major_formatter()(0.25) == "25%"

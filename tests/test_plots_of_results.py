@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semcal_utils import plots
-from semcal_utils.plots.style import reach_of
+from semcal_utils import show
+from semcal_utils.show.style import reach_of
 
 
 def texts(ax):
@@ -22,7 +22,7 @@ def legend(ax):
 def test_convergence_draws_every_path_and_what_chance_alone_gives(ax):
     seen = np.array([10, 100, 1000])
     paths = {"general": np.array([0.5, 0.4, 0.4]), "filtered": np.array([0.3, 0.05, 0.01])}
-    plots.plot_convergence(seen, paths, np.array([0.3, 0.03, 0.003]), ax=ax)
+    show.plot_convergence(seen, paths, np.array([0.3, 0.03, 0.003]), ax=ax)
     assert legend(ax) == [
         "noise floor of the kept items",
         "the stream as it comes",
@@ -35,7 +35,7 @@ def test_convergence_draws_every_path_and_what_chance_alone_gives(ax):
 
 def test_a_measure_by_severity_is_one_line_for_each_stream(ax):
     table = pd.DataFrame({"general": [0.1, 0.4], "oracle": [0.0, 0.01]}, index=["mild", "moderate"])
-    plots.plot_metric_by_severity(table, "pass rate", shares=True, ax=ax)
+    show.plot_metric_by_severity(table, "pass rate", shares=True, ax=ax)
     assert [line.get_label() for line in ax.get_lines()] == ["stream", "label oracle"]
     assert [line.get_linestyle() for line in ax.get_lines()] == ["-", ":"]
     assert ax.get_ylabel() == "pass rate"
@@ -47,7 +47,7 @@ def test_each_label_has_its_acceptance_beside_the_one_it_should_have(ax):
         {"expected_acceptance": [0.9, 0.2], "achieved_acceptance": [0.8, 0.3]},
         index=["fire", "sea"],
     )
-    plots.plot_expected_against_achieved(table, ax=ax)
+    show.plot_expected_against_achieved(table, ax=ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["sea", "fire"]
     achieved, expected = ax.get_lines()
     assert list(achieved.get_xdata()) == [0.3, 0.8]
@@ -68,7 +68,7 @@ def test_cost_and_gain_leave_out_what_is_undefined(ax):
             "oracle's pass rate": [1.0, 0.65, 0.6],
         }
     )
-    plots.plot_cost_and_gain(table, ax=ax)
+    show.plot_cost_and_gain(table, ax=ax)
     assert texts(ax) == ["mild"]
     assert legend(ax) == ["pictures", "texts", "label oracle"]
     reached = [collection.get_offsets().tolist() for collection in ax.collections]
@@ -86,7 +86,7 @@ def test_cost_and_gain_leave_out_what_is_undefined(ax):
 
 def test_the_histogram_parts_items_by_what_the_stream_has_too_much_of(ax):
     ratios = np.r_[np.full(40, -1.0), np.full(20, 1.0)]
-    plots.plot_log_ratio_histogram(ratios, ratios < 0, ax=ax)
+    show.plot_log_ratio_histogram(ratios, ratios < 0, ax=ax)
     over, under = (sum(bar.get_height() for bar in container) for container in ax.containers)
     assert (over, under) == (40, 20)
     assert legend(ax)[0] == "label over-represented in the stream"
@@ -99,7 +99,7 @@ def test_labels_are_in_the_order_of_what_they_should_be_accepted_with(ax):
             "accept_probability": [0.9] * 5 + [0.1, 0.2, 0.3, 0.4, 0.5],
         }
     )
-    plots.plot_acceptance_by_label(table, pd.Series({"a": 1.0, "b": 0.2, "never": 0.5}), ax=ax)
+    show.plot_acceptance_by_label(table, pd.Series({"a": 1.0, "b": 0.2, "never": 0.5}), ax=ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "never", "a"]
     diamonds = [line.get_xdata() for line in ax.get_lines() if line.get_marker() == "D"]
     means = [places[0] for places in diamonds if len(places)]
@@ -109,7 +109,7 @@ def test_labels_are_in_the_order_of_what_they_should_be_accepted_with(ax):
 
 def test_the_bound_shows_what_it_buys_and_what_it_costs(ax):
     bounds = np.linspace(0, 2, 5)
-    plots.plot_bound_trade_off(bounds, np.exp(-bounds), 0.4 - bounds / 10, 1.3, ax=ax)
+    show.plot_bound_trade_off(bounds, np.exp(-bounds), 0.4 - bounds / 10, 1.3, ax=ax)
     assert legend(ax) == ["deception of what is kept", "pass rate"]
     assert list(ax.get_lines()[-1].get_xdata()) == [1.3, 1.3]
     right = next(other for other in ax.figure.axes if other is not ax)
@@ -117,7 +117,7 @@ def test_the_bound_shows_what_it_buys_and_what_it_costs(ax):
 
 
 def test_tokens_stand_in_reading_order_under_both_models(ax):
-    plots.plot_token_log_probs(["a", " $5", "end"], [-1.0, -2, -0.5], [-2.0, -1, -0.5], ax=ax)
+    show.plot_token_log_probs(["a", " $5", "end"], [-1.0, -2, -0.5], [-2.0, -1, -0.5], ax=ax)
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a", r" \$5", "end"]
     general, real = ax.get_lines()
     assert list(general.get_ydata()) == [-1.0, -2, -0.5]
@@ -132,28 +132,28 @@ def test_the_captioners_progress_ends_in_its_last_accuracy(ax):
             "meaning_accuracy": [np.nan, 0.6, 0.855],
         }
     )
-    plots.plot_captioner_progress(history, things="sounds", ax=ax)
+    show.plot_captioner_progress(history, things="sounds", ax=ax)
     assert texts(ax) == ["90.0%", "85.5%"]
     assert ax.get_ylabel() == "share of held-out sounds"
 
 
 def test_a_confusion_writes_every_share_of_a_hundredth_or_more(ax):
     table = pd.DataFrame([[0.995, 0.005], [0.25, 0.75]], index=["a", "b"], columns=["a", "b"])
-    plots.plot_confusion(table, ax=ax)
+    show.plot_confusion(table, ax=ax)
     assert sorted(texts(ax)) == ["100%", "25%", "75%"]
     assert ax.get_ylabel() == "true label"
 
 
 def test_lengths_of_sentences_by_label(ax):
     items = pd.DataFrame({"label": ["b", "a", "a"], "caption": ["one two", "one", "one two three"]})
-    plots.plot_sentence_lengths(items, ax=ax)
+    show.plot_sentence_lengths(items, ax=ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     medians = [line.get_xdata()[0] for line in ax.get_lines() if len(set(line.get_xdata())) == 1]
     assert 2 in medians
 
 
 def test_sentences_are_cards_with_their_label_and_no_formula():
-    figure = plots.plot_sentences(["It costs $5 and $6.", "word " * 90, "short"], ["a", "b", "c"])
+    figure = show.plot_sentences(["It costs $5 and $6.", "word " * 90, "short"], ["a", "b", "c"])
     said = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert said[0] == "a"
     assert said[1] == r"It costs \$5 and \$6."

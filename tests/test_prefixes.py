@@ -16,9 +16,9 @@ from tiny_language_models import (
 )
 from transformers import BloomConfig, BloomForCausalLM
 
-from semcal_utils.scoring import prefixes
-from semcal_utils.scoring.heads import vocabulary_head
-from semcal_utils.scoring.token_batches import encode_texts
+from semcal_utils.models import prefixes
+from semcal_utils.models.heads import vocabulary_head
+from semcal_utils.models.token_batches import encode_texts
 
 TOKENIZER = tiny_tokenizer()
 TEXTS = [*CAPTIONS, *ODD_TEXTS, "a", "a duck", "a duck beside", "a duck by the sea at night"]

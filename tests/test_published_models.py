@@ -16,8 +16,8 @@ import pytest
 from huggingface_hub import constants
 from tiny_language_models import CAPTIONS, TOKENIZER, mean_loss, tiny_model, tuned
 
-from semcal_utils.language_models import save_language_model
-from semcal_utils.language_models.model_cards import publish_language_model
+from semcal_utils.models import save_language_model
+from semcal_utils.models.model_cards import publish_language_model
 
 COMMIT = "0" * 40
 
@@ -113,7 +113,7 @@ def test_a_hub_that_does_not_answer_is_one_sentence_and_leaves_the_folder(monkey
 
 SCRIPT = """
 from tiny_language_models import CAPTIONS, mean_loss
-from semcal_utils.language_models import load_language_model
+from semcal_utils.models import load_language_model
 print(mean_loss(load_language_model("city/severe")[0], CAPTIONS))
 try:
     load_language_model("city/unknown")

@@ -23,11 +23,11 @@ from tiny_projects import (
     write_project,
 )
 
-from semcal_utils.publishing import PublishingError, publish, state_of
-from semcal_utils.publishing.__main__ import main
-from semcal_utils.publishing.outputs import LOCAL_PATH
-from semcal_utils.publishing.pictures import LARGEST_GIF, shrink_gifs, shrink_png, spoken
-from semcal_utils.publishing.published import LARGEST
+from book import PublishingError, publish, state_of
+from book.__main__ import main
+from book.outputs import LOCAL_PATH
+from book.pictures import LARGEST_GIF, shrink_gifs, shrink_png, spoken
+from book.published import LARGEST
 
 
 @pytest.fixture
@@ -161,8 +161,8 @@ def test_outputs_that_were_not_published_are_told_apart(project):
 
 
 def test_outputs_and_metadata_do_not_make_a_finished_run_untrue(project, monkeypatch):
-    from semcal_utils.regenerate.marks import made_from
-    from semcal_utils.regenerate.plan import Step
+    from semcal_utils.runs.marks import made_from
+    from semcal_utils.runs.plan import Step
 
     monkeypatch.setenv("SEMCAL_ROOT", str(project))
     path = notebook_of(project)

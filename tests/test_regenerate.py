@@ -7,8 +7,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from semcal_utils import regenerate
-from semcal_utils.regenerate.chains import next_chain
-from semcal_utils.regenerate.plan import PlanError, make_plan, select_steps
+from semcal_utils.runs.chains import next_chain
+from semcal_utils.runs.plan import PlanError, make_plan, select_steps
 
 PARAMETERS = "PROFILE: str = 'trial'\nDATASET: str = 'a'\nITEMS: int = 3\nRATE: float = 0.5"
 
@@ -174,7 +174,7 @@ def test_a_failing_cell_stops_the_run_and_is_shown(root, capsys):
 
 
 def test_a_stalled_cell_stops_the_run_and_is_shown(root, monkeypatch, capsys):
-    from semcal_utils.regenerate import runner as notebook_runner
+    from semcal_utils.runs import runner as notebook_runner
 
     monkeypatch.setattr(notebook_runner, "CELL_TIMEOUT", 3)
     notebook(root, "01_first", "import time\ntime.sleep(60)  # waits for nobody")
@@ -194,8 +194,8 @@ def test_a_dead_kernel_stops_the_run_and_is_shown(root, capsys):
 
 CAPTIONING = """
 import pandas as pd
-from semcal_utils import workspace
-run = workspace.open_run(PROFILE, DATASET)
+from semcal_utils import runs
+run = runs.open_run(PROFILE, DATASET)
 run.table("captions.parquet", lambda: pd.DataFrame({"item_id": ["a", "b"]}), items=ITEMS)
 run.save_metrics("divergence", {"severe": 0.25})
 """
@@ -204,7 +204,7 @@ run.save_metrics("divergence", {"severe": 0.25})
 def test_numbers_that_two_notebooks_keep_in_one_file_are_made_again_by_both(root, capsys):
     for path in (root / "notebooks").glob("0[12]*.ipynb"):
         path.unlink()
-    code = "from semcal_utils.workspace import open_run\nrun = open_run(PROFILE, DATASET)\n"
+    code = "from semcal_utils.runs import open_run\nrun = open_run(PROFILE, DATASET)\n"
     notebook(root, "05_divergence_metrics", code + "run.save_metrics('divergence', {'kl': 1})")
     notebook(root, "06_detection_metrics", code + "run.save_metrics('detection', {'auc': 1})")
     arguments = ["--profile", "trial", "--dataset", "a"]
@@ -253,7 +253,7 @@ def test_what_is_damaged_or_gone_is_found_named_and_made_again(root, capsys):
 
 
 def test_a_notebook_is_run_again_for_a_stated_reason(root, capsys, monkeypatch):
-    from semcal_utils.regenerate import marks
+    from semcal_utils.runs import marks
 
     arguments = ["--profile", "trial", "--dataset", "a", "--only", "01"]
     assert regenerate.main([*arguments, "--list"]) == 0
@@ -270,8 +270,8 @@ def test_a_notebook_is_run_again_for_a_stated_reason(root, capsys, monkeypatch):
             for name, value in part.items():
                 patched.setattr(marks, name, value)
             assert marks.reason_to_run(step) == reason
-    newer = {**marks.workspace.library_versions(), "torch": "9.9"}
-    monkeypatch.setattr(marks.workspace, "library_versions", lambda: newer)
+    newer = {**marks.runs.library_versions(), "torch": "9.9"}
+    monkeypatch.setattr(marks.runs, "library_versions", lambda: newer)
     assert marks.reason_to_run(step).endswith("and is 9.9")
     marks.mark(step).write_text('{"half')
     assert marks.reason_to_run(step) == "not finished before"
@@ -291,15 +291,15 @@ def test_a_file_that_changes_during_a_run_is_seen_after_it(root, capsys):
 
 
 def test_a_notebook_depends_on_the_files_it_leads_to_and_no_others():
-    from semcal_utils.regenerate.sources import PACKAGE, files_behind
+    from semcal_utils.runs.sources import PACKAGE, files_behind
 
     def behind(*cells):
         return {path.relative_to(PACKAGE).as_posix() for path in files_behind(cells)}
 
     files = behind("from semcal_utils import divergence\nprint(divergence)")
     assert {"__init__.py", "divergence/__init__.py", "divergence/frequencies.py"} <= files
-    assert "regenerate/runner.py" in files
-    assert not any(name.startswith(("media/", "rejection/", "scoring/")) for name in files)
+    assert "runs/runner.py" in files
+    assert not any(name.startswith(("media/", "rejection/", "models/")) for name in files)
     # A module that is imported by its name as a string, and inside of a function.
     files = behind("import semcal_utils.media as media")
     assert {"media/pictures.py", "media/scenery.py", "media/label_maps/coco.json"} <= files - {""}
@@ -311,9 +311,9 @@ def test_all_that_a_cell_really_imports_is_among_the_files_behind_it():
     import subprocess
     import sys
 
-    from semcal_utils.regenerate.sources import files_behind
+    from semcal_utils.runs.sources import files_behind
 
-    cell = "from semcal_utils import acceptance, divergence, rejection, splits, workspace"
+    cell = "from semcal_utils import acceptance, divergence, rejection, runs, worlds"
     code = (
         f"{cell}\nimport sys\n"
         "print(*[m.__file__ for n, m in sys.modules.items() if n.startswith('semcal_utils')])"

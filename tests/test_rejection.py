@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from semcal_utils.language_models import small_language_model, train_tokenizer
+from semcal_utils.models import score_pair, small_language_model, train_tokenizer
 from semcal_utils.rejection import (
     SemanticFilter,
     accept_items,
@@ -21,7 +21,6 @@ from semcal_utils.rejection import (
     pair_log_ratios,
     still_accepted,
 )
-from semcal_utils.scoring import score_pair
 
 KNOWN_COINS = [0.3254023744818787, 0.7318199696817551, 0.28585408316128735]
 

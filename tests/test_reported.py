@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from semcal_utils.publishing import PublishingError, speeds
-from semcal_utils.publishing.marked_tables import place_of
-from semcal_utils.publishing.reported import fill_readme, rows_of, with_results
-from semcal_utils.publishing.run_times import DATASETS
+from book import PublishingError, speeds
+from book.marked_tables import place_of
+from book.reported import fill_readme, rows_of, with_results
+from book.run_times import DATASETS
 
 PROJECT = Path(__file__).parents[1]
 

@@ -11,7 +11,7 @@ from tiny_language_models import (
     tuned,
 )
 
-from semcal_utils.language_models import (
+from semcal_utils.models import (
     load_language_model,
 )
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from worlds_of_words import DOUBTFUL, GENERAL, LABELS, REAL, make_bench, true_log_ratio
 
-from semcal_utils import workspace
+from semcal_utils import runs
 from semcal_utils.detection import league
 from semcal_utils.detection.benches import open_benches, rows_of
 from semcal_utils.detection.caption_readers import CaptionReader, StackedReader, TokenRatios
@@ -183,7 +183,7 @@ def test_a_resplit_keeps_sizes_and_items_and_shares_none(bench):
 
 @pytest.fixture
 def run(tmp_path, bench):
-    run = workspace.open_run("tiny", "words", root=tmp_path)
+    run = runs.open_run("tiny", "words", root=tmp_path)
     parts = {"general_train": [bench.train, bench.calibration], "general_test": [bench.test]}
     captions = pd.concat(
         [table.assign(part=part) for part, tables in parts.items() for table in tables]
@@ -212,8 +212,8 @@ def test_a_severity_that_was_not_run_is_named_with_those_that_were(run):
 
 
 def test_missing_artefacts_name_their_notebook(tmp_path):
-    empty = workspace.open_run("tiny", "nothing", root=tmp_path)
-    with pytest.raises(workspace.MissingArtefact, match="01_captioning"):
+    empty = runs.open_run("tiny", "nothing", root=tmp_path)
+    with pytest.raises(runs.MissingArtefact, match="01_captioning"):
         open_benches(empty, ["severe"])
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from semcal_utils.publishing import PublishingError
-from semcal_utils.publishing.run_times import (
+from book import PublishingError
+from book.run_times import (
     ROW,
     minutes,
     seconds_by_notebook,
@@ -18,7 +18,7 @@ from semcal_utils.publishing.run_times import (
     statement,
     with_run_times,
 )
-from semcal_utils.publishing.sources import read_notebook, source_of
+from book.sources import read_notebook, source_of
 
 PROJECT = Path(__file__).parents[1]
 

@@ -18,10 +18,10 @@ from PIL import Image
 from tokenizers.pre_tokenizers import ByteLevel
 
 from semcal_utils.acceptance import accept_probability, log_ratios, paper_log_ratios
-from semcal_utils.language_models import train_tokenizer
+from semcal_utils.models import train_tokenizer
 from semcal_utils.rejection import filter_table
-from semcal_utils.saliency import decision_wall, explain_caption, stream_words, word_shares
-from semcal_utils.saliency.word_shares import text_of_tokens, token_bytes, tokens_by_word
+from semcal_utils.show import decision_wall, explain_caption, stream_words, word_shares
+from semcal_utils.show.word_shares import text_of_tokens, token_bytes, tokens_by_word
 
 NASTY = [
     '<script>alert("x")</script>',
@@ -359,7 +359,7 @@ def test_an_empty_stream_moves_nothing() -> None:
 
 def test_filtering_and_explaining_do_not_load_torch() -> None:
     code = (
-        "import sys, semcal_utils.saliency, semcal_utils.rejection.stream_monitor;"
+        "import sys, semcal_utils.show, semcal_utils.rejection.stream_monitor;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

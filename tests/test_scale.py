@@ -8,9 +8,8 @@ import pytest
 from datasets import Dataset
 from tiny_language_models import CAPTIONS, tiny_model, tiny_tokenizer
 
-from semcal_utils.language_models import save_language_model
-from semcal_utils.scale import CaptionBatches, ScoreBatches, run_batches
-from semcal_utils.scoring import score_pair
+from semcal_utils.models import save_language_model, score_pair
+from semcal_utils.rejection.scale import CaptionBatches, ScoreBatches, run_batches
 
 
 def texts(count: int = 30) -> Dataset:

@@ -18,8 +18,7 @@ from tokenizers import decoders
 from torch import nn
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from semcal_utils.language_models import END_TOKEN
-from semcal_utils.scoring import score_pair, score_texts
+from semcal_utils.models import END_TOKEN, score_pair, score_texts
 
 
 @pytest.fixture(scope="module")

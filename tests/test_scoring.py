@@ -23,8 +23,7 @@ from tiny_language_models import (
 )
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from semcal_utils.language_models import END_TOKEN
-from semcal_utils.scoring import score_models, score_pair, score_texts
+from semcal_utils.models import END_TOKEN, score_models, score_pair, score_texts
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def test_no_committed_file_holds_a_token():
 def test_a_token_in_the_environment_reaches_neither_artefacts_nor_notes(tmp_path, monkeypatch):
     import pandas as pd
 
-    from semcal_utils.workspace import held, open_run
+    from semcal_utils.runs import held, open_run
 
     monkeypatch.setenv("HF_TOKEN", "hf_" + "a" * 30)
     run = open_run("trial", "a", root=tmp_path)

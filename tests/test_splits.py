@@ -8,14 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcal_utils.divergence import kl_divergence
-from semcal_utils.splits import (
-    SEVERITIES,
-    draw_calibration_part,
-    draw_real_split,
-    severity_kl,
-    target_frequencies,
-)
-from semcal_utils.splits.label_counts import (
+from semcal_utils.worlds.label_counts import (
     TOLERANCE,
     counts_for,
     kl_of_counts,
@@ -23,6 +16,13 @@ from semcal_utils.splits.label_counts import (
     on_target,
     tilted,
     tilted_to,
+)
+from semcal_utils.worlds.made_worlds import (
+    SEVERITIES,
+    draw_calibration_part,
+    draw_real_split,
+    severity_kl,
+    target_frequencies,
 )
 
 

@@ -22,7 +22,7 @@ from semcal_utils.divergence import (
     noise_band,
 )
 from semcal_utils.divergence.frequencies import effective_size
-from semcal_utils.splits import target_frequencies
+from semcal_utils.worlds.made_worlds import target_frequencies
 
 CATEGORIES = [f"label {k}" for k in range(6)]
 GENERAL = np.full(6, 1 / 6)

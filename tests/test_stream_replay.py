@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semcal_utils.plots.svg import Drawing, evidence_svg, label_bars_svg, power_of_ten
 from semcal_utils.rejection import SemanticFilter
 from semcal_utils.rejection.stream_monitor import StreamMonitor, log_e_value
 from semcal_utils.rejection.stream_replay import PATH_POINTS, StreamReplay
-from semcal_utils.widgets.moments import draw_moment
+from semcal_utils.show.moments import draw_moment
+from semcal_utils.show.svg import Drawing, evidence_svg, label_bars_svg, power_of_ten
 
 LABELS = ["fire", "food", "music"]
 GENERAL = np.array([0.6, 0.2, 0.2])

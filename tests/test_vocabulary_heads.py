@@ -12,7 +12,7 @@ from tiny_language_models import (
 )
 from transformers import Gemma2Config, Gemma2ForCausalLM, PhiConfig, PhiForCausalLM
 
-from semcal_utils.scoring import heads
+from semcal_utils.models import heads
 
 TOKENIZER = tiny_tokenizer()
 TEXTS = CAPTIONS + ODD_TEXTS

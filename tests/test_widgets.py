@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
 
-from semcal_utils import widgets
-from semcal_utils.plots.svg import Drawing
-from semcal_utils.widgets import panels, streams, worlds
-from semcal_utils.widgets.worlds import filtered_towards, redrawn_world
+from semcal_utils import show
+from semcal_utils.show import panels
+from semcal_utils.show.svg import Drawing
+from semcal_utils.show.world_panel import MOST_SLIDERS, filtered_towards, redrawn_world
 
 LABELS = ["fire", "food", "music"]
 GENERAL = pd.Series([0.6, 0.2, 0.2], LABELS)
@@ -20,15 +22,15 @@ WORLDS = {"baseline": GENERAL, "severe": pd.Series([0.1, 0.5, 0.4], LABELS)}
 @pytest.fixture
 def shown(monkeypatch):
     found = []
-    for module in (panels, streams):
+    for module in (panels, import_module("semcal_utils.show.stream_panel")):
         monkeypatch.setattr(module, "display", found.append)
-    monkeypatch.delenv(widgets.HEADLESS_VARIABLE, raising=False)
+    monkeypatch.delenv(show.HEADLESS_VARIABLE, raising=False)
     return found
 
 
 @pytest.fixture
 def headless(shown, monkeypatch):
-    monkeypatch.setenv(widgets.HEADLESS_VARIABLE, "1")
+    monkeypatch.setenv(show.HEADLESS_VARIABLE, "1")
 
     def refuse(*_, **__):
         raise AssertionError("an Output widget stalls a headless run")
@@ -37,7 +39,7 @@ def headless(shown, monkeypatch):
     return shown
 
 
-def recorded(items: int = 400) -> widgets.RecordedStreams:
+def recorded(items: int = 400) -> show.RecordedStreams:
     labels = np.random.default_rng(0).choice(LABELS, items, p=GENERAL)
     ids = [f"post {number}" for number in range(items)]
     tables = []
@@ -49,7 +51,7 @@ def recorded(items: int = 400) -> widgets.RecordedStreams:
             table[f"accept_{recipe}"] = np.nan
         tables.append(table)
     captions = pd.Series("a post", ids)
-    return widgets.RecordedStreams(pd.concat(tables, ignore_index=True), WORLDS, captions)
+    return show.RecordedStreams(pd.concat(tables, ignore_index=True), WORLDS, captions)
 
 
 def parts(box, kind) -> list:
@@ -60,7 +62,7 @@ def parts(box, kind) -> list:
 
 
 def test_a_slider_changes_the_coins_and_back(shown):
-    widgets.coin_panel()
+    show.coin_panel()
     sliders, (picture,) = parts(shown[0], ipywidgets.FloatSlider), parts(shown[0], ipywidgets.HTML)
     assert len(sliders) == 3
     before = picture.value
@@ -72,10 +74,10 @@ def test_a_slider_changes_the_coins_and_back(shown):
 
 
 def test_every_panel_run_headless_is_its_drawing_and_names_its_controls(headless, capsys):
-    widgets.coin_panel()
-    widgets.stream_panel(recorded())
+    show.coin_panel()
+    show.stream_panel(recorded())
     stream = pd.DataFrame({"item_id": ["a", "b"], "label": ["fire", "food"]})
-    widgets.world_panel(stream, GENERAL, WORLDS)
+    show.world_panel(stream, GENERAL, WORLDS)
     assert [type(one) for one in headless] == [Drawing] * 3
     told = capsys.readouterr().out
     assert "heads in the stream" in told
@@ -84,15 +86,15 @@ def test_every_panel_run_headless_is_its_drawing_and_names_its_controls(headless
 
 
 def test_the_twin_is_what_the_live_panel_shows(shown, monkeypatch):
-    widgets.coin_panel()
+    show.coin_panel()
     live = parts(shown[0], ipywidgets.HTML)[0].value
-    monkeypatch.setenv(widgets.HEADLESS_VARIABLE, "1")
-    widgets.coin_panel()
+    monkeypatch.setenv(show.HEADLESS_VARIABLE, "1")
+    show.coin_panel()
     assert shown[1].html == live
 
 
 def test_the_stream_plays_at_its_speed_pauses_at_its_end_and_starts_again(shown):
-    widgets.stream_panel(recorded(400), start=100)
+    show.stream_panel(recorded(400), start=100)
     (player,) = parts(shown[0], ipywidgets.Play)
     speed, place = parts(shown[0], ipywidgets.FloatSlider)[-2:]
     picture = parts(shown[0], ipywidgets.HTML)[-1]
@@ -112,7 +114,7 @@ def test_the_stream_plays_at_its_speed_pauses_at_its_end_and_starts_again(shown)
 
 
 def test_the_stream_follows_severity_recipe_and_bound(shown):
-    widgets.stream_panel(recorded())
+    show.stream_panel(recorded())
     severity, recipe = parts(shown[0], ipywidgets.Dropdown)
     bound = parts(shown[0], ipywidgets.FloatSlider)[0]
     picture = parts(shown[0], ipywidgets.HTML)[-1]
@@ -127,13 +129,13 @@ def test_the_stream_follows_severity_recipe_and_bound(shown):
 def test_a_table_without_ratios_is_refused_by_name():
     table = pd.DataFrame({"item_id": ["a"], "label": ["fire"], "severity": ["severe"]})
     with pytest.raises(ValueError, match=r"log_ratio_<recipe>.*03_acceptance"):
-        widgets.RecordedStreams(table, WORLDS, pd.Series(dtype=str))
+        show.RecordedStreams(table, WORLDS, pd.Series(dtype=str))
 
 
 def test_the_world_follows_its_sliders_and_can_start_anew(shown):
     labels = np.random.default_rng(1).choice(LABELS, 500, p=GENERAL)
     stream = pd.DataFrame({"item_id": [f"p{n}" for n in range(500)], "label": labels})
-    widgets.world_panel(stream, GENERAL, WORLDS)
+    show.world_panel(stream, GENERAL, WORLDS)
     sliders = parts(shown[0], ipywidgets.FloatSlider)
     picture = parts(shown[0], ipywidgets.HTML)[-1]
     assert [one.value for one in sliders] == [10, 50, 40]
@@ -166,7 +168,7 @@ def test_only_so_many_labels_get_sliders_and_the_rest_is_told(shown):
     names = [f"label {n:02d}" for n in range(20)]
     general = pd.Series(np.linspace(1, 2, 20) / 30, names)
     stream = pd.DataFrame({"item_id": ["a", "b"], "label": names[:2]})
-    widgets.world_panel(stream, general, {"severe": general})
-    assert len(parts(shown[0], ipywidgets.FloatSlider)) == worlds.MOST_SLIDERS
+    show.world_panel(stream, general, {"severe": general})
+    assert len(parts(shown[0], ipywidgets.FloatSlider)) == MOST_SLIDERS
     told = " ".join(one.value for one in parts(shown[0], ipywidgets.HTML))
     assert "8 rarer labels keep their share" in told

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semcal_utils import workspace
-from semcal_utils.workspace import DamagedArtefact, MissingArtefact, open_run
+from semcal_utils import runs
+from semcal_utils.runs import DamagedArtefact, MissingArtefact, open_run
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_forced_run_makes_older_tables_again_but_its_own_only_once(run, monkey
         return captions()
 
     run.table("captions.parquet", make)
-    monkeypatch.setenv(workspace.FORCE_VARIABLE, workspace.new_force_token())
+    monkeypatch.setenv(runs.FORCE_VARIABLE, runs.new_force_token())
     for _ in range(2):  # whatever the clock says
         os.utime(run.path("captions.parquet"), (clock, clock))
         run.table("captions.parquet", make)
@@ -54,7 +54,7 @@ def test_a_forced_run_makes_older_tables_again_but_its_own_only_once(run, monkey
 
 def test_another_library_version_makes_a_table_untrue(run, monkeypatch):
     run.table("captions.parquet", captions)
-    monkeypatch.setattr(workspace.stamps, "library_versions", lambda: {"torch": "0.0"})
+    monkeypatch.setattr(runs.stamps, "library_versions", lambda: {"torch": "0.0"})
     again = run.table("captions.parquet", lambda: captions(["c", "d"]))
     assert again["item_id"].tolist() == ["c", "d"]
 
@@ -127,21 +127,21 @@ def test_other_parameters_do_not_resume_a_stale_partial_folder(run):
 
 def test_a_failed_write_keeps_the_file_that_was_there(tmp_path):
     path = tmp_path / "numbers.json"
-    workspace.write_json(path, {"kept": 1})
+    runs.write_json(path, {"kept": 1})
 
     def fail(partial):
         partial.write_text("half")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        workspace.write_atomically(path, fail)
+        runs.write_atomically(path, fail)
     assert '"kept": 1' in path.read_text()
     assert [file.name for file in tmp_path.iterdir()] == ["numbers.json"]
 
 
 def test_json_numbers_are_plain_rounded_and_never_nan():
     value = {"a": np.float64(1 / 3), "b": np.nan, "c": np.array(2.0), "d": [np.int64(4)], 5: True}
-    assert workspace.plain(value) == {"a": 0.333333, "b": None, "c": 2.0, "d": [4], "5": True}
+    assert runs.plain(value) == {"a": 0.333333, "b": None, "c": 2.0, "d": [4], "5": True}
 
 
 def test_sections_of_the_metrics_do_not_overwrite_each_other(run):

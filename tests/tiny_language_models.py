@@ -17,13 +17,13 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from semcal_utils.language_models import (
+from semcal_utils.models import (
     END_TOKEN,
     fine_tune,
+    score_texts,
     small_language_model,
     train_tokenizer,
 )
-from semcal_utils.scoring import score_texts
 
 SPACES = [" ", "  a", "a\nb\tc"]
 LETTERS = ["é", "e\u0301", "👩\u200d🚒🔥", "日本"]

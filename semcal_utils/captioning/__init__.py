@@ -127,7 +127,7 @@ def load_captioner(
     from semcal_utils.captioning.embedded import MODEL_TYPE, EmbeddedCaptioner
 
     if kind == MODEL_TYPE:
-        from semcal_utils.devices import choose_device, choose_dtype
+        from semcal_utils.models.devices import choose_device, choose_dtype
 
         if str(choose_dtype(dtype, "cpu")) != "torch.float32":
             raise ValueError(f"The embedded captioner runs in float32, not in {dtype}.")

@@ -22,8 +22,8 @@ from semcal_utils.captioning.batches import in_batches
 from semcal_utils.captioning.inputs import input_arrays
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
 from semcal_utils.captioning.training import caption_loss, caption_tokens, fit, word_tokenizer
-from semcal_utils.library_notices import quiet_transformers
 from semcal_utils.media import Modality, modality
+from semcal_utils.models.library_notices import quiet_transformers
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -10,8 +10,8 @@ import torch
 from safetensors import SafetensorError
 
 from semcal_utils.captioning.batches import in_batches
-from semcal_utils.devices import choose_device, choose_dtype
 from semcal_utils.media import Modality
+from semcal_utils.models.devices import choose_device, choose_dtype
 
 
 class HubCaptioner:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from semcal_utils.acceptance import exact_log_bound
 from semcal_utils.divergence.frequencies import label_frequencies
-from semcal_utils.splits import draw_calibration_part
-from semcal_utils.workspace import Run
+from semcal_utils.runs import Run
+from semcal_utils.worlds.made_worlds import draw_calibration_part
 
 COLUMNS = ["item_id", "caption", "label", "fine_label"]
 

@@ -14,8 +14,8 @@ from semcal_utils.detection.caption_readers import CaptionReader, StackedReader,
 from semcal_utils.detection.league import Judged, Maker
 from semcal_utils.detection.pooled_states import pooled_states
 from semcal_utils.detection.rivals import HashedNgrams, PooledStates, TfidfLogistic
-from semcal_utils.language_models import load_language_model
-from semcal_utils.workspace import Run
+from semcal_utils.models.model_folders import load_language_model
+from semcal_utils.runs import Run
 
 RECIPES = ("paper", "item", "stream")
 LANGUAGE_MODELS, POOLED, STACKED = (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semcal_utils.workspace import write_atomically
+from semcal_utils.runs import write_atomically
 
 UNDEFINED = "undefined"
 

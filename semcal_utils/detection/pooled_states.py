@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from semcal_utils.scoring.batches import evaluating
-from semcal_utils.scoring.token_batches import context_length, encode_texts, pad_token_id
+from semcal_utils.models.batches import evaluating
+from semcal_utils.models.token_batches import context_length, encode_texts, pad_token_id
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from semcal_utils.media import Modality, load_lessons, modality, undecoded
 from semcal_utils.media.readers import SAMPLING_RATE, read_picture, read_sound
-from semcal_utils.workspace import Run
+from semcal_utils.runs import Run
 
 CAPTIONER = "models/captioner"
 EARLY = "models/early_captioner"

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from semcal_utils.acceptance import log_ratios
 from semcal_utils.detection.benches import Bench, rows_of
-from semcal_utils.language_models import load_language_model
-from semcal_utils.scoring import score_models
-from semcal_utils.workspace import Run
+from semcal_utils.models.model_folders import load_language_model
+from semcal_utils.models.scoring import score_models
+from semcal_utils.runs import Run
 
 
 class FreshTokenRatios:

@@ -36,7 +36,7 @@ def pair_log_ratios(
         A function from n captions to log ratios, float64 of shape (n,), in nats.
     """
     # Scoring imports torch, which precomputed ratios do not need.
-    from semcal_utils.scoring import score_pair
+    from semcal_utils.models.scoring import score_pair
 
     def ratios(captions: Sequence[str]) -> np.ndarray:
         scored = score_pair(

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semcal_utils import workspace
+from semcal_utils import runs
 
 PROJECT = Path(__file__).parents[2]
 LABELS = ["fire", "flood", "food", "music", "sport"]
@@ -122,7 +122,7 @@ def write_run(root: Path, items: int = 600) -> None:
     from datasets import Dataset
 
     rng = np.random.default_rng(0)
-    run = workspace.open_run("browser", "posts", root=root)
+    run = runs.open_run("browser", "posts", root=root)
     label = rng.choice(LABELS, items)
     ids = [f"post-{number:04d}" for number in range(items)]
     captions = [HOSTILE if n % 3 == 0 else f"a {one} by the sea" for n, one in enumerate(label)]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from fault_projects import PROFILE, assert_same_outcome
 
-from semcal_utils.workspace import open_run, stamps
+from semcal_utils.runs import open_run, stamps
 
 OTHER_CLOCK = """
 import time

@@ -13,8 +13,8 @@ import pytest
 from fault_projects import assert_same_outcome
 from safetensors.numpy import save_file
 
-from semcal_utils import workspace
-from semcal_utils.workspace import DamagedArtefact, open_run
+from semcal_utils import runs
+from semcal_utils.runs import DamagedArtefact, open_run
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_damaged_numbers_are_named_and_not_built_upon(run):
 
 def test_what_carries_no_seal_is_not_used_but_made_again(run):
     table = pa.Table.from_pandas(captions(), preserve_index=False)
-    stamp = json.dumps(workspace.stamps.stamp_of({})).encode()
+    stamp = json.dumps(runs.stamps.stamp_of({})).encode()
     as_before = table.replace_schema_metadata({b"provenance": stamp})
     pq.write_table(as_before, run.path("captions.parquet"))
     with pytest.raises(DamagedArtefact, match="no seal"):
@@ -114,7 +114,7 @@ def test_what_carries_no_seal_is_not_used_but_made_again(run):
 def test_a_forced_run_makes_a_damaged_table_again(run, monkeypatch):
     run.table("captions.parquet", captions)
     flip(run.path("captions.parquet"), 30, 0)
-    monkeypatch.setenv(workspace.FORCE_VARIABLE, workspace.new_force_token())
+    monkeypatch.setenv(runs.FORCE_VARIABLE, runs.new_force_token())
     assert len(run.table("captions.parquet", captions)) == 40
 
 
@@ -124,15 +124,15 @@ def test_an_audit_names_what_is_damaged_and_nothing_else(run):
     run.make_folder("models/general", make_model)
     run.save_metrics("divergence", {})
     names = ["acceptance/mild.parquet", "captions.parquet", "metrics.json", "models/general"]
-    assert workspace.artefacts_of(run) == names
-    assert workspace.damaged_artefacts(run) == {}
+    assert runs.artefacts_of(run) == names
+    assert runs.damaged_artefacts(run) == {}
     flip(run.path("models/general/model.safetensors"), -1, 3)
     flip(run.path("captions.parquet"), 10, 3)
-    found = workspace.damaged_artefacts(run)
+    found = runs.damaged_artefacts(run)
     assert sorted(found) == ["captions.parquet", "models/general"]
     for name in found:
-        workspace.discard(run, name)
-    assert workspace.artefacts_of(run) == ["acceptance/mild.parquet", "metrics.json"]
+        runs.discard(run, name)
+    assert runs.artefacts_of(run) == ["acceptance/mild.parquet", "metrics.json"]
 
 
 @pytest.mark.long

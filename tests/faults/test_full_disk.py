@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from fault_projects import Project, assert_same_outcome
 
-from semcal_utils.workspace import StorageFailed, open_run
+from semcal_utils.runs import StorageFailed, open_run
 
 ROWS = 30_000
 
@@ -83,7 +83,7 @@ def test_a_read_only_folder_is_one_sentence_and_can_still_be_read(disk, what):
 def test_a_file_past_the_size_limit_is_one_sentence(tmp_path):
     code = (
         "import resource, signal, pandas as pd\n"
-        "from semcal_utils.workspace import open_run\n"
+        "from semcal_utils.runs import open_run\n"
         f"run = open_run('trial', 'a', root=__import__('pathlib').Path({str(tmp_path)!r}))\n"
         "table = pd.DataFrame({'item_id': [f'{i * 7919:032d}' for i in range(30_000)]})\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from fault_projects import Project, assert_same_outcome, wait_for
 
-from semcal_utils.workspace import held, open_run
+from semcal_utils.runs import held, open_run
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from semcal_utils.workspace import held
+from semcal_utils.runs import held
 with held(Path(sys.argv[1]), "captions.parquet"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -93,7 +93,7 @@ def test_what_killed_writers_left_beside_a_file_is_cleared_away(tmp_path):
     run = open_run("trial", "city_pictures", root=tmp_path)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    from semcal_utils.workspace.files import host_name
+    from semcal_utils.runs.files import host_name
 
     dead = run.path(f".captions.parquet.{host_name()}-{gone.pid}.partial")
     alive = run.path(f".captions.parquet.{host_name()}-{os.getppid()}.partial")

@@ -35,7 +35,7 @@ with atheris.instrument_imports(include=["PIL", "yaml", "semcal_utils.media", "p
 from test_files import PICTURES, SOUNDS, TABLES, picture, sound, table
 from tries import SENTENCES, survive, write_one_notebook
 
-from semcal_utils.regenerate.plan import PlanError, make_plan
+from semcal_utils.runs.plan import PlanError, make_plan
 
 PROFILE = (
     b"description: x\nshared: {ITEMS: 1}\nnotebooks:\n  01_first: {ITEMS: 2}\ndatasets: {a: {}}\n"

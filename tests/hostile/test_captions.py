@@ -12,12 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tries import SENTENCES, survive
 
-from semcal_utils.language_models import small_language_model, train_tokenizer
 from semcal_utils.media.readers import read_text
+from semcal_utils.models import score_texts, small_language_model, train_tokenizer
+from semcal_utils.models.token_batches import encode_texts
 from semcal_utils.rejection import SemanticFilter
-from semcal_utils.saliency.html import content, escaped
-from semcal_utils.scoring import score_texts
-from semcal_utils.scoring.token_batches import encode_texts
+from semcal_utils.show.html import content, escaped
 
 NASTY = [
     "<|endoftext|>",

@@ -17,8 +17,8 @@ from tries import SENTENCES, survive, write_one_notebook
 from semcal_utils import regenerate
 from semcal_utils.media import __main__ as media_command
 from semcal_utils.media import folder
-from semcal_utils.regenerate.plan import PlanError, make_plan
-from semcal_utils.workspace import open_run
+from semcal_utils.runs import open_run
+from semcal_utils.runs.plan import PlanError, make_plan
 
 NAMES = [
     "two words",

@@ -1,0 +1,75 @@
+"""The command line of this room: `notebooks`, `book`, `assignments` and `readme`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from book.problems import PublishingError
+from semcal_utils import runs
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return the exit status (0 well, 1 refused with a remedy)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m book", description="Publish notebooks, book, course."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser
+    add("notebooks", help="put the outputs of the last run into notebooks/")
+    add("book", help="build the HTML book in build/book/")
+    add("assignments", help="write student and solution versions into assignments/")
+    add("readme", help="fill README's minutes and results from the last whole run")
+    options = parser.parse_args(arguments)
+    began = time.perf_counter()
+    try:
+        lines = COMMANDS[options.command](runs.project_root())
+    except PublishingError as refusal:
+        print(f"book: {refusal}", file=sys.stderr)
+        return 1
+    print("\n".join([*lines, f"{time.perf_counter() - began:.1f} s"]))
+    return 0
+
+
+def notebooks(root: Path) -> list[str]:
+    """Publish, and return what was published."""
+    from book.published import publish
+
+    return [
+        f"  {done.name:<30} {done.size / 1e6:5.2f} MB  {'written' if done.changed else 'unchanged'}"
+        for done in publish(root)
+    ]
+
+
+def book(root: Path) -> list[str]:
+    """Build the book, and return where it is."""
+    from book.pages import build_book
+
+    pages = build_book(root)
+    return [f"{len(list(pages.rglob('*.html')))} pages; open {pages / 'index.html'}"]
+
+
+def assignments(root: Path) -> list[str]:
+    """Write the assignments, and return their points."""
+    from book.assignments import FOLDER, write_assignments
+
+    table = write_assignments(root)
+    totals = table.groupby("notebook").agg(
+        exercises=("exercise", "size"), points=("points", "sum"), minutes=("minutes", "sum")
+    )
+    return [totals.to_string(), f"{len(table)} exercises in {root / FOLDER}"]
+
+
+def readme(root: Path) -> list[str]:
+    """Fill README's minutes and results, and return whether they changed."""
+    from book.reported import fill_readme
+
+    return ["README.md " + ("written" if fill_readme(root) else "was up to date")]
+
+
+COMMANDS = {"notebooks": notebooks, "book": book, "assignments": assignments, "readme": readme}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,270 @@
+"""All language models of a profile: one general and one real per severity, for every dataset.
+
+`python -m semcal_utils.models --profile paper` trains them from the captions that notebook 01
+left; under `accelerate launch -m` or `torchrun -m` on several processors at once. Notebook 02
+trains through the same functions, so each finds finished what the other has trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from numpy.typing import NDArray
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from semcal_utils import worlds
+from semcal_utils.models.fine_tuning import fine_tune, hold_out
+from semcal_utils.models.language_models import small_language_model, train_tokenizer
+from semcal_utils.models.model_folders import load_language_model
+from semcal_utils.runs import Run
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What the models of a dataset depend on: the parameters of notebook 02, in lower case.
+
+    Attributes:
+        seed: Decides splits, weights, held-out captions and order.
+        severities: One real model each.
+        calibration_share: Part of general_train that no model sees.
+        base: A causal language model by id or folder; empty: a small GPT-2 from fresh weights.
+        vocabulary: Most tokens of the tokenizer of the small model.
+        width: Size of its hidden states.
+        layers: Its blocks.
+        epochs: Passes of the general model.
+        learning_rate: Of every model that does not start from the general one.
+        real_starts_from: `general`, or `scratch` (the base, or fresh weights).
+        real_epochs: Passes of a real model that starts from the general one.
+        real_learning_rate: Its learning rate.
+        fresh_epochs: Passes of a real model from scratch.
+        batch_size: Captions per step and process.
+        warmup_steps: Steps in which the learning rate rises, capped to the run's length; 0: a
+            twentieth of the run.
+        weight_decay: AdamW's.
+    """
+
+    seed: int = 0
+    severities: tuple[str, ...] = tuple(worlds.SEVERITIES)
+    calibration_share: float = 0.2
+    base: str = ""
+    vocabulary: int = 2048
+    width: int = 128
+    layers: int = 2
+    epochs: float = 6.0
+    learning_rate: float = 1e-3
+    real_starts_from: str = "general"
+    real_epochs: float = 4.0
+    real_learning_rate: float = 3e-4
+    fresh_epochs: float = 12.0
+    batch_size: int = 32
+    warmup_steps: int = 0
+    weight_decay: float = 0.01
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> ModelSettings:
+        """Read settings from a notebook's parameters, such as `globals()`; others are passed by."""
+        known = {field.name: field.name.upper() for field in fields(cls)}
+        given = {name: parameters[upper] for name, upper in known.items() if upper in parameters}
+        if "severities" in given:
+            given["severities"] = tuple(given["severities"])
+        settings = cls(**given)
+        if unknown := set(settings.severities) - set(worlds.SEVERITIES):
+            raise ValueError(
+                f"Unknown severities {sorted(unknown)}; choose from {list(worlds.SEVERITIES)}."
+            )
+        if settings.real_starts_from not in ("general", "scratch"):
+            raise ValueError(
+                f"REAL_STARTS_FROM is {settings.real_starts_from!r}; choose general or scratch."
+            )
+        return settings
+
+
+@dataclass(frozen=True)
+class DrawnSplits:
+    """The captions of general_train and who may read them.
+
+    Attributes:
+        train: Captioned items of general_train: item_id, label, caption.
+        calibration: (n,) True where no model may look.
+        drawn: The real sub-sample by severity.
+        belongs: `worlds.parquet`: item_id, severity (or `general`), role.
+    """
+
+    train: pd.DataFrame
+    calibration: NDArray[np.bool_]
+    drawn: dict[str, worlds.RealSplit]
+    belongs: pd.DataFrame
+
+    def ids(self, split: str) -> list[str]:
+        """Return the items that the model of a split learns from."""
+        rows = self.belongs[(self.belongs["severity"] == split) & (self.belongs["role"] == "train")]
+        return list(rows["item_id"])
+
+    def texts(self, split: str) -> list[str]:
+        """Return their captions."""
+        return list(self.train.set_index("item_id").loc[self.ids(split), "caption"])
+
+
+def draw_splits(run: Run, settings: ModelSettings) -> DrawnSplits:
+    """Draw the worlds and the calibration part of a run, and keep who belongs to what.
+
+    Raises:
+        MissingArtefact: There are no captions yet.
+        ValueError: A severity cannot be reached.
+    """
+    captions = run.load_table("captions.parquet")
+    train = captions[(captions["caption"] != "") & (captions["part"] == "general_train")]
+    train = train.reset_index(drop=True)
+    drawn = {
+        severity: worlds.draw_real_split(
+            train["label"], target_kl=worlds.SEVERITIES[severity], seed=settings.seed
+        )
+        for severity in settings.severities
+    }
+    calibration = worlds.draw_calibration_part(
+        train["label"], settings.calibration_share, seed=settings.seed
+    )
+    role = np.where(calibration, "calibration", "train")
+    parts = {"general": np.ones(len(train), dtype=bool)}
+    parts |= {name: split.members for name, split in drawn.items()}
+
+    def membership() -> pd.DataFrame:
+        tables = [
+            pd.DataFrame({"item_id": train["item_id"][mask], "severity": name, "role": role[mask]})
+            for name, mask in parts.items()
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+    stamp: dict[str, Any] = {
+        "captions": run.fingerprint("captions.parquet"),
+        "severities": list(settings.severities),
+        "calibration_share": settings.calibration_share,
+        "seed": settings.seed,
+    }
+    if processes().is_main_process:
+        run.table("splits.parquet", membership, **stamp)
+    processes().wait_for_everyone()
+    return DrawnSplits(train, calibration, drawn, run.load_table("splits.parquet"))
+
+
+def train_model(
+    run: Run,
+    data: DrawnSplits,
+    settings: ModelSettings,
+    split: str,
+    *,
+    start: str | None = None,
+    name: str | None = None,
+) -> Path:
+    """Train one model of a run, or find it finished.
+
+    Args:
+        run: Holds captions and splits, and the general model where a real one starts from it.
+        data: Its splits.
+        settings: What to train.
+        split: `general`, or a severity.
+        start: Where a real model starts, `general` or `scratch`; by default as settings say.
+        name: Folder in the run; by default `models/general` or `models/real_<severity>`.
+
+    Returns:
+        The model's folder, with `history.csv` in it.
+    """
+    start = "scratch" if split == "general" else start or settings.real_starts_from
+    budget = _budget(settings, split, start)
+    stamp: dict[str, Any] = {
+        "vocabulary": settings.vocabulary,
+        "width": settings.width,
+        "layers": settings.layers,
+        "batch_size": settings.batch_size,
+        "seed": settings.seed,
+        "captions": run.fingerprint("captions.parquet"),
+        "splits": run.fingerprint("splits.parquet"),
+        **budget,
+    }
+    own: dict[str, Any] = {"base": settings.base} if settings.base else {}
+    own |= {"warmup_steps": settings.warmup_steps} if settings.warmup_steps else {}
+    own |= {} if settings.weight_decay == 0.01 else {"weight_decay": settings.weight_decay}
+    if split != "general":
+        stamp |= {"starts_from": start, "general": run.fingerprint("models/general")}
+
+    def make(folder: Path) -> None:
+        general = run.path("models/general")
+        base = (
+            load_language_model(general) if start == "general" else untrained_model(data, settings)
+        )
+        tuned = fine_tune(
+            base[0],
+            data.texts(split),
+            tokenizer=base[1],
+            output_dir=folder,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            held_out=hold_out(data.ids(split), seed=settings.seed),
+            warmup_steps=settings.warmup_steps or None,
+            weight_decay=settings.weight_decay,
+            description=split if split == "general" else f"{split} from {start}",
+            **budget,
+        )
+        if processes().is_main_process:
+            tuned.history.to_csv(folder / "history.csv", index=False)
+
+    default = "models/general" if split == "general" else f"models/real_{split}"
+    return _make_together(run, name or default, make, {**stamp, **own})
+
+
+def _budget(settings: ModelSettings, split: str, start: str) -> dict[str, Any]:
+    if split == "general":
+        return {"epochs": settings.epochs, "learning_rate": settings.learning_rate}
+    if start == "general":
+        return {"epochs": settings.real_epochs, "learning_rate": settings.real_learning_rate}
+    return {"epochs": settings.fresh_epochs, "learning_rate": settings.learning_rate}
+
+
+def untrained_model(
+    data: DrawnSplits, settings: ModelSettings
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return what the general model starts from, and the tokenizer that all models share."""
+    if settings.base:
+        return load_language_model(settings.base)
+    tokenizer = train_tokenizer(data.texts("general"), vocabulary_size=settings.vocabulary)
+    model = small_language_model(
+        tokenizer, width=settings.width, layers=settings.layers, heads=4, seed=settings.seed
+    )
+    return model, tokenizer
+
+
+def _make_together(
+    run: Run, name: str, make: Callable[[Path], None], stamp: dict[str, Any]
+) -> Path:
+    """Make a folder in all processes at once: the first decides whether and where, and renames."""
+    state = processes()
+    if state.is_main_process:
+
+        def with_the_others(folder: Path) -> None:
+            broadcast_object_list([str(folder)])
+            make(folder)
+
+        _, made = run.make_folder(name, with_the_others, **stamp)
+        if not made:
+            broadcast_object_list([None])
+    else:
+        told: list[str | None] = [None]
+        broadcast_object_list(told)
+        if told[0] is not None:
+            make(Path(told[0]))
+    state.wait_for_everyone()
+    return run.load_folder(name)
+
+
+def processes() -> PartialState:
+    """Return the processes that work on this together; one, unless a launcher started more."""
+    # Their way to talk depends on the device, and is chosen at the first use.
+    return PartialState(cpu=not torch.cuda.is_available())

@@ -1,0 +1,218 @@
+"""Regenerate the workbook: `python -m semcal_utils.regenerate` runs the notebooks by papermill.
+
+A profile (`notebooks/profiles/<name>.yaml`) names the datasets and the parameters. Every dataset
+goes through the numbered notebooks in order, then the last one gathers. A notebook whose source,
+parameters, inputs and package versions are those of its last finished run is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from semcal_utils import runs
+from semcal_utils.runs.chains import MemoryWatch, Outcome, run_all
+from semcal_utils.runs.marks import mark, reason_to_run, run_of
+from semcal_utils.runs.plan import PlanError, Step, make_plan, select_steps
+from semcal_utils.runs.runner import NotebookFailed
+
+EXPECTED = ("", "not finished before", "forced", "an earlier notebook ran again")
+"""Reasons to run that need no mention."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the process exit status (0 well, 1 failed, 2 refused)."""
+    options = parse_arguments(arguments)
+    root = runs.project_root()
+    try:
+        plan = make_plan(options.profile, root)
+        steps = select_steps(plan, dataset=options.dataset, only=options.only, start=options.start)
+    except PlanError as error:
+        print(f"semcal_utils.regenerate: {error}", file=sys.stderr)
+        return 2
+    try:
+        if options.list:
+            print(table_of_steps(steps))
+            return 0
+        if options.check or options.repair:
+            # Damage may lie before the notebooks that were asked for, so all are looked at.
+            steps = select_steps(plan, dataset=options.dataset, only=None, start=None)
+            damaged = look_for_damage(steps, discard=options.repair)
+            if options.check:
+                return 1 if damaged else 0
+        return run_steps(steps, options, root, whole=len(steps) == len(plan))
+    except NotebookFailed as failure:
+        print(f"\n{failure}", file=sys.stderr)
+    except (runs.StorageFailed, runs.DamagedArtefact) as failure:
+        print(f"\nsemcal_utils.regenerate: {failure}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was finished is kept: the same command goes on from there.")
+        return 130
+    return 1
+
+
+def run_steps(steps: list[Step], options: argparse.Namespace, root: Path, *, whole: bool) -> int:
+    """Run the steps, print a line for each and what all of them cost, and return 0."""
+    began = time.perf_counter()
+    with forced_run(options.force), MemoryWatch() as memory:
+        outcomes = run_all(
+            steps,
+            jobs=options.jobs,
+            force=options.force,
+            report=lambda outcome: print(line_of(outcome), flush=True),
+        )
+    seconds = time.perf_counter() - began
+    if whole and not any(outcome.reused for outcome in outcomes):
+        record_cost(outcomes, seconds, memory.most, options.profile)
+    print(closing_lines(outcomes, seconds, memory.most, root, options.profile))
+    return 0
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m semcal_utils.regenerate",
+        description="Run the notebooks of a profile and write every table and figure.",
+    )
+    add = parser.add_argument
+    add("--profile", default=runs.PUBLISHED_PROFILE, help="a file in notebooks/profiles/")
+    add("--dataset", help="only this dataset of the profile")
+    add("--only", metavar="03", help="only the notebook with this number")
+    add("--from", dest="start", metavar="03", help="this notebook and those after it")
+    add(
+        "--jobs",
+        type=at_least_one,
+        default=min(2, os.cpu_count() or 1),
+        help="datasets at once (default: %(default)s; each takes about 1.3 GB and one core)",
+    )
+    add("--force", action="store_true", help="make everything again")
+    add("--list", action="store_true", help="show what would run and why, and run nothing")
+    add("--check", action="store_true", help="look for damaged artefacts, and run nothing")
+    add("--repair", action="store_true", help="discard damaged artefacts and make them again")
+    return parser.parse_args(arguments)
+
+
+def at_least_one(text: str) -> int:
+    """Read a number of datasets, or say that it must be one at least."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+@contextmanager
+def forced_run(force: bool) -> Iterator[None]:
+    """Tell the kernels, for the length of the block, that older artefacts are not to be reused."""
+    if not force:
+        yield
+        return
+    os.environ[runs.FORCE_VARIABLE] = runs.new_force_token()
+    try:
+        yield
+    finally:
+        del os.environ[runs.FORCE_VARIABLE]
+
+
+def line_of(outcome: Outcome) -> str:
+    """Return the one line printed for a notebook."""
+    how = "up to date" if outcome.reused else f"{outcome.seconds:7.1f} s"
+    why = "" if outcome.reason in EXPECTED else f"  ({outcome.reason})"
+    return f"  {outcome.step.notebook:<28} {outcome.step.dataset or '(all)':<16} {how:>10}{why}"
+
+
+def table_of_steps(steps: list[Step]) -> str:
+    """Return the plan as lines, with what would be reused."""
+    lines = []
+    for step in steps:
+        reason = reason_to_run(step)
+        state = f"to run  ({reason})" if reason else "up to date"
+        lines.append(f"  {step.notebook:<28} {step.dataset or '(all)':<16} {state}")
+    return "\n".join(lines)
+
+
+def look_for_damage(steps: list[Step], *, discard: bool) -> int:
+    """Print every damaged artefact of the steps' datasets and return how many there are.
+
+    Args:
+        steps: Steps whose datasets are looked at.
+        discard: Whether to delete what is damaged, with the notes of the notebooks that made it.
+    """
+    count = 0
+    for dataset in dict.fromkeys(step.dataset for step in steps):
+        mine = [step for step in steps if step.dataset == dataset]
+        run = run_of(mine[0])
+        for name, sentence in damaged_artefacts_of(run).items():
+            count += 1
+            if not discard or run is None:
+                print(sentence)
+                continue
+            runs.discard(run, name)
+            maker = runs.maker_of(name, default="")
+            for step in mine:
+                if maker in ("", step.notebook):
+                    mark(step).unlink(missing_ok=True)
+            print(f"{run.path(name)} was damaged and is discarded; it is made again now.")
+    if not count:
+        print("No artefact is damaged.")
+    return count
+
+
+def damaged_artefacts_of(run: runs.Run | None) -> dict[str, str]:
+    """Return the damaged artefacts of a run that may not exist yet."""
+    return runs.damaged_artefacts(run) if run else {}
+
+
+def record_cost(outcomes: list[Outcome], seconds: float, memory: int, profile: str) -> None:
+    """Keep what a whole run cost beside its figures; these numbers differ from run to run."""
+    notebooks: dict[str, dict[str, float]] = {}
+    for outcome in outcomes:
+        name = outcome.step.dataset or "all"
+        notebooks.setdefault(outcome.step.notebook, {})[name] = round(outcome.seconds, 1)
+    cost = {
+        "minutes": round(seconds / 60, 2),
+        "peak_memory_gb": round(memory / 1e9, 2),
+        "cores": os.cpu_count(),
+        "seconds_by_notebook": notebooks,
+    }
+    runs.write_json(runs.open_run(profile, "all").figures / "cost_of_the_run.json", cost)
+
+
+def closing_lines(
+    outcomes: list[Outcome], seconds: float, memory: int, root: Path, profile: str
+) -> str:
+    """Return what the run cost and where to look."""
+    ran = [outcome for outcome in outcomes if not outcome.reused]
+    folder = root / "data" / "runs" / profile
+    figures = root / "figures" if profile == runs.PUBLISHED_PROFILE else folder / "*/figures"
+    cost = f", peak memory {memory / 1e9:.1f} GB" if ran else ""
+    return (
+        f"{len(ran)} notebooks run, {len(outcomes) - len(ran)} up to date, "
+        f"{seconds / 60:.1f} minutes{cost}.\n"
+        f"  figures   {figures}\n"
+        f"  notebooks {folder / '*/notebooks'}\n"
+        f"  tables    {folder}"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # Whoever read our lines, such as `head`, has gone: no reason to say anything.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        print(
+            f"semcal_utils.regenerate: this is a mistake of the workbook, not yours "
+            f"({type(error).__name__}: {reason}). What was finished is kept. Please report what "
+            "follows.",
+            file=sys.stderr,
+        )
+        traceback.print_exc()
+        sys.exit(1)

@@ -1,0 +1,99 @@
+"""Which of the package's own files a notebook's outcome depends on.
+
+Imports are followed from the notebook's cells through the package, wherever in a file they stand,
+and so are strings that name a module, as `import_module` takes them. A notebook that imports no
+stream monitor is not run again when the stream monitor changes.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+NAME = PACKAGE.name
+DOTTED = re.compile(rf"{NAME}(\.\w{{1,80}})+")  # a module that is imported by its name
+# What runs a notebook, and with which environment, decides its outcome, too.
+ALWAYS = (f"{NAME}.runs.runner",)
+
+
+def package_digest(cells: Iterable[str]) -> str:
+    """Return a digest of every file of the package that a notebook's code cells lead to.
+
+    Args:
+        cells: Sources of the code cells. One that is not plain Python counts as importing all.
+    """
+    found = hashlib.sha256()
+    for file in files_behind(cells):
+        found.update(file.relative_to(PACKAGE).as_posix().encode())
+        found.update(hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()[:16]
+
+
+def files_behind(cells: Iterable[str]) -> list[Path]:
+    """Return the package's files that code leads to, with the data beside them, sorted."""
+    waiting = list(ALWAYS)
+    for cell in cells:
+        try:
+            waiting += names_in(ast.parse(cell), NAME)
+        except SyntaxError:
+            return sorted(_with_data(PACKAGE.rglob("*.py")))
+    seen: set[Path] = set()
+    while waiting:
+        for file in _files_of(waiting.pop()):
+            if file not in seen:
+                seen.add(file)
+                waiting += _names_in_file(file)
+    return sorted(_with_data(seen))
+
+
+def names_in(tree: ast.AST, package: str) -> Iterator[str]:
+    """Yield dotted names that code imports, or has as strings, from this package.
+
+    Args:
+        tree: Parsed code.
+        package: Name of the package the code stands in, for relative imports.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*(start if node.level else []), *filter(None, [node.module])])
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and DOTTED.fullmatch(str(node.value)):
+            yield str(node.value)
+
+
+@cache
+def _names_in_file(file: Path) -> tuple[str, ...]:
+    inside = file.relative_to(PACKAGE.parent).parent.as_posix().replace("/", ".")
+    return tuple(names_in(ast.parse(file.read_bytes()), inside))
+
+
+def _files_of(name: str) -> Iterator[Path]:
+    """Yield the file of a module, and those of the packages around it, which run first."""
+    parts = name.split(".")
+    if parts[0] != NAME:
+        return
+    for depth in range(1, len(parts) + 1):
+        place = PACKAGE.joinpath(*parts[1:depth])
+        for file in (place / "__init__.py", place.with_suffix(".py")):
+            if file.is_file():
+                yield file
+
+
+def _with_data(files: Iterable[Path]) -> set[Path]:
+    found = set(files)
+    for folder in {file.parent for file in found} - {PACKAGE}:
+        found.update(
+            file
+            for file in folder.iterdir()
+            if file.is_file() and file.suffix not in (".py", ".pyc") and file.name[0] != "."
+        )
+    return found

@@ -1,0 +1,126 @@
+"""The coin of the first notebook: two chances, one ratio, one bound."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from semcal_utils.show.style import COLOURS, frame_or_new, legend_above
+from semcal_utils.show.svg import Drawing, framed, label_bars_svg, svg, tiles_html
+
+
+def plot_coin_stream(
+    is_heads: np.ndarray, accepted: np.ndarray, *, columns: int = 40, ax: Axes | None = None
+) -> Axes:
+    """Draw a stream of coins in reading order: dropped ones hollow.
+
+    Args:
+        is_heads: shape (coins,).
+        accepted: shape (coins,).
+        columns: Coins per line.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, height=2.6)
+    place = np.arange(len(is_heads))
+    x, y = place % columns, -(place // columns)
+    for mask, colour, name in (
+        (is_heads, COLOURS["general"], "heads"),
+        (~is_heads, COLOURS["real"], "tails"),
+    ):
+        kept, dropped = mask & accepted, mask & ~accepted
+        ax.scatter(x[kept], y[kept], 52, color=colour, label=f"{name}, kept")
+        ax.scatter(
+            x[dropped],
+            y[dropped],
+            34,
+            facecolor="none",
+            edgecolor=colour,
+            linewidth=1.1,
+            alpha=0.55,
+            label=f"{name}, dropped",
+        )
+    ax.set_axis_off()
+    ax.set_xlim(-0.8, columns - 0.2)
+    legend_above(ax, columns=4)
+    return ax
+
+
+def draw_coin_filter(
+    general_heads: float,
+    real_heads: float,
+    share_of_bound: float,
+    *,
+    rng: np.random.Generator,
+    coins: int = 240,
+) -> Drawing:
+    """Draw one setting of the coin: bars of stream, world and kept beside flipped coins.
+
+    Args:
+        general_heads: Chance of heads in the stream, within (0, 1).
+        real_heads: Chance of heads in the world, within (0, 1).
+        share_of_bound: log bound in use as a share of the exact one, within [0, 1].
+        rng: Flips the coins.
+        coins: How many flow by.
+
+    Returns:
+        A picture that is made fast enough to follow a slider.
+    """
+    general = np.array([general_heads, 1 - general_heads])
+    real = np.array([real_heads, 1 - real_heads])
+    log_ratio = np.log(real / general)
+    log_bound = share_of_bound * log_ratio.max()
+    accept = np.exp(np.minimum(0, log_ratio - log_bound))
+    kept = general * accept
+    pass_rate, kept = float(kept.sum()), kept / kept.sum()
+    before, after = (float((p * np.log(p / real)).sum()) for p in (general, kept))
+
+    is_heads = rng.random(coins) < general_heads
+    accepted = rng.random(coins) < np.where(is_heads, *accept)
+    frequencies = pd.DataFrame(
+        {"general": general, "real": real, "filtered": kept}, index=["heads", "tails"]
+    )
+    facts = [
+        (
+            "bound M",
+            f"{np.exp(log_bound):.2f}",
+            f"heads kept {accept[0]:.0%}, tails {accept[1]:.0%}",
+        ),
+        ("pass rate", f"{pass_rate:.0%}", f"{accepted.sum()} of these {coins} coins"),
+        ("deception", f"{before:.3f} → {max(after, 0):.3f}", "nats, stream → kept"),
+    ]
+    bars = label_bars_svg(frequencies, width=340, height=230, most=1.0)
+    pictures = (
+        '<div style="display:flex;flex-wrap:wrap;gap:14px;align-items:flex-start">'
+        f'<div style="flex:1 1 250px;max-width:340px">{bars}</div>'
+        f'<div style="flex:2 1 360px;max-width:560px">{_coins_svg(is_heads, accepted)}</div></div>'
+    )
+    told = ", ".join(f"{name} {number} ({remark})" for name, number, remark in facts)
+    return Drawing(framed(tiles_html(facts), pictures), told)
+
+
+def _coins_svg(is_heads: np.ndarray, accepted: np.ndarray, columns: int = 24) -> str:
+    rows = -(-len(is_heads) // columns)
+    shapes = ['<text x="0" y="14" font-weight="600" fill="currentColor">coins of the stream</text>']
+    named = [
+        ("heads, kept", 190, "general", True),
+        ("dropped", 286, "general", False),
+        ("tails, kept", 364, "real", True),
+        ("dropped", 454, "real", False),
+    ]
+    for name, x, side, kept in named:
+        shapes.append(_coin(x, 10, side, kept))
+        shapes.append(f'<text x="{x + 12}" y="14" fill="currentColor">{name}</text>')
+    for place, (heads, kept) in enumerate(zip(is_heads, accepted, strict=True)):
+        x, y = 12 + 23 * (place % columns), 40 + 20 * (place // columns)
+        shapes.append(_coin(x, y, "general" if heads else "real", bool(kept)))
+    return svg(560, 50 + 20 * rows, "coins in order of arrival, hollow where dropped", *shapes)
+
+
+def _coin(x: float, y: float, side: str, kept: bool) -> str:
+    fill = COLOURS[side] if kept else "none"
+    faint = "" if kept else ' stroke-opacity=".6"'
+    return (
+        f'<circle cx="{x}" cy="{y}" r="{7 if kept else 5.5}" fill="{fill}" '
+        f'stroke="{COLOURS[side]}" stroke-width="1.3"{faint}/>'
+    )

@@ -1,0 +1,304 @@
+"""Detectors and rivals: ROC and PR curves, reliability, the league, robustness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from semcal_utils.show.style import COLOURS, RECIPE_COLOURS, frame_or_new, legend_above, percent
+
+SERIES = [COLOURS[name] for name in ("real", "general", "right", "wrong", "filtered", "oracle")]
+FIRST_RECALL = 0.02
+UNDEFINED: dict[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "color": COLOURS["quiet"],
+    "style": "italic",
+}
+
+
+def plot_roc(
+    scores: Mapping[str, tuple[np.ndarray, np.ndarray]], *, ax: Axes | None = None
+) -> Axes:
+    """Draw ROC curves, one per severity.
+
+    Args:
+        scores: By name, truth (n,) bool and score (n,), higher for over-represented items.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 4.6, 4.2)
+    ax.plot([0, 1], [0, 1], color="#DDDDDD", linewidth=1.2)
+    for colour, (name, (truth, score)) in zip(SERIES, scores.items(), strict=False):
+        if not _both(truth):
+            continue
+        false, true, _ = roc_curve(truth, score)
+        ax.plot(false, true, color=colour, label=name)
+    ax.set(xlabel="false alarms", ylabel="over-represented items found", xlim=(-0.02, 1.02))
+    ax.set_ylim(-0.02, 1.02)
+    percent(percent(ax), "x")
+    _legend_or_note(ax, "lower right")
+    return ax
+
+
+def plot_precision_recall(
+    scores: Mapping[str, tuple[np.ndarray, np.ndarray]], *, ax: Axes | None = None
+) -> Axes:
+    """Draw precision against recall, one curve per severity; arguments as in `plot_roc`."""
+    ax = frame_or_new(ax, 4.6, 4.2)
+    for colour, (truth, score) in zip(SERIES, scores.values(), strict=False):
+        if not _both(truth):
+            continue
+        precision, recall, _ = precision_recall_curve(truth, score)
+        # Of the very first few items the precision is all or nothing.
+        steady = recall >= FIRST_RECALL
+        ax.plot(recall[steady], precision[steady], color=colour)
+        ax.axhline(np.mean(truth), color=colour, linewidth=0.9, linestyle=":")
+    ax.set(xlabel="over-represented items found (recall)", ylabel="precision", ylim=(0, 1.02))
+    percent(percent(ax), "x")
+    if not ax.lines:
+        _legend_or_note(ax, "lower left")
+    return ax
+
+
+def plot_verdicts(shares: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
+    """Draw what becomes of over-represented and of other items at the threshold.
+
+    Args:
+        shares: By severity, a table with index `over-represented` and `not over-represented` and
+            columns `value`, `low`, `high`: the share that was called over-represented.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 6.6, 3.6)
+    colours = (COLOURS["general"], COLOURS["real"])
+    for shift, (kind, colour) in enumerate(
+        zip(("over-represented", "not over-represented"), colours, strict=True)
+    ):
+        for place, table in enumerate(shares.values()):
+            value, low, high = table.loc[kind, ["value", "low", "high"]]
+            if not np.isfinite(value):
+                continue
+            x = place + (shift - 0.5) * 0.34
+            ax.bar(x, value, 0.3, color=colour, label=kind if place == len(shares) - 1 else None)
+            ax.vlines(x, low, high, color=COLOURS["ink"], linewidth=1.2)
+            ax.text(x, high + 0.02, f"{value:.0%}", ha="center", fontsize=9)
+    ax.set_xticks(range(len(shares)), list(shares))
+    ax.set(ylabel="called over-represented", ylim=(0, 1.12))
+    percent(ax)
+    _legend_or_note(ax, "above")
+    return ax
+
+
+def plot_claims(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
+    """Draw claimed against observed share of over-represented items.
+
+    Args:
+        curves: By name, a table with `claimed` and `observed`.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 4.6, 4.2)
+    ax.plot([0, 1], [0, 1], color="#CCCCCC", linewidth=1.2)
+    for colour, (name, curve) in zip(
+        (COLOURS["rejected"], COLOURS["real"]), curves.items(), strict=False
+    ):
+        ax.plot(curve["claimed"], curve["observed"], "o-", color=colour, markersize=5, label=name)
+    ax.set(xlabel="claimed probability", ylabel="observed share", xlim=(-0.03, 1.03))
+    ax.set_ylim(-0.03, 1.03)
+    percent(percent(ax), "x")
+    _legend_or_note(ax, "upper left")
+    return ax
+
+
+def plot_auc_against_reduction(
+    league: pd.DataFrame,
+    paths: Mapping[str, pd.DataFrame],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw every method's AUC against its reduction, and two paths that part the two.
+
+    Args:
+        league: Rows of one severity with `auc`, `reduction` and `form`.
+        paths: By name, a table with `auc` and `reduction`, drawn as a line.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.4, 4.2)
+    for colour, (name, path) in zip(
+        (COLOURS["wrong"], COLOURS["right"]), paths.items(), strict=False
+    ):
+        ax.plot(path["auc"], path["reduction"], "-", color=colour, linewidth=1.4, label=name)
+        ax.plot(path["auc"], path["reduction"], ".", color=colour, markersize=6)
+    for form, colour in RECIPE_COLOURS.items():
+        rows = league[league["form"] == form]
+        ax.plot(
+            rows["auc"],
+            rows["reduction"],
+            "o",
+            color=colour,
+            markersize=8,
+            label=f"league, {form}",
+            markeredgecolor="white",
+        )
+    if not league["reduction"].notna().any():
+        ax.text(0.5, 0.5, "undefined: nothing to reduce", transform=ax.transAxes, **UNDEFINED)
+    ax.set(xlabel="item-level AUC", ylabel="deception reduction", xlim=(0.48, 1.02))
+    ax.set_ylim(-0.05, 1.06)
+    percent(ax)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax
+
+
+def plot_league(league: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw the league of one severity: each method's reduction in each form, with its interval.
+
+    Args:
+        league: Columns `method`, `form`, `reduction`, `low`, `high`, `pass_rate`; the label
+            oracle's row is drawn as a line.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 8.2, 4.8)
+    players = league[league["form"].isin(RECIPE_COLOURS)]
+    best = players.groupby("method")["reduction"].max().sort_values(na_position="first")
+    names = list(best.index)
+    present = [form for form in RECIPE_COLOURS if (players["form"] == form).any()]
+    for form in present:
+        shift = {"paper": 0.24, "item": 0.0, "stream": -0.24}[form]
+        rows = players[players["form"] == form].dropna(subset=["reduction"])
+        y = np.array([names.index(name) for name in rows["method"]]) - shift
+        ax.hlines(y, rows["low"], rows["high"], color=RECIPE_COLOURS[form], linewidth=3, alpha=0.45)
+        ax.plot(rows["reduction"], y, "o", color=RECIPE_COLOURS[form], markersize=7, label=form)
+        for at, value, rate in zip(y, rows["reduction"], rows["pass_rate"], strict=True):
+            ax.text(
+                1.015, at, f"{value:6.1%}, keeps {rate:.0%}", va="center", fontsize=8.5,
+                color=COLOURS["ink"] if form == "stream" else COLOURS["quiet"],
+                transform=ax.get_yaxis_transform(),
+            )  # fmt: skip
+    if not players["reduction"].notna().any():
+        ax.text(0.5, 0.5, "undefined: nothing to reduce", transform=ax.transAxes, **UNDEFINED)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    lowest = players["low"].min() if players["low"].notna().any() else 0.0
+    ax.set_xlim(float(lowest) - 0.05, 1.01)
+    ax.set_xlabel("deception reduction, 95 % interval")
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    percent(ax, "x")
+    if players["reduction"].notna().any():
+        legend_above(ax)
+    return ax
+
+
+def plot_seeds(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each method's reduction under each seed as a dot, its mean as a tick.
+
+    Args:
+        table: Columns `method`, `form`, `seed`, `reduction`.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.6, 4.2)
+    names = list(table.groupby("method")["reduction"].max().sort_values(na_position="first").index)
+    for form, shift in (("item", 0.14), ("stream", -0.14)):
+        rows = table[table["form"] == form].dropna(subset=["reduction"])
+        y = np.array([names.index(name) for name in rows["method"]]) - shift
+        if rows.empty:
+            continue
+        ax.plot(
+            rows["reduction"],
+            y,
+            "o",
+            color=RECIPE_COLOURS[form],
+            alpha=0.65,
+            markersize=5,
+            label=form,
+        )
+        for method, value in rows.groupby("method")["reduction"].mean().items():
+            ax.plot(
+                value, names.index(method) - shift, "|", color=COLOURS["ink"], markersize=13,
+                markeredgewidth=1.6,
+            )  # fmt: skip
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.set_xlabel("deception reduction, a dot per seed (tick: mean)")
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    percent(ax, "x")
+    _legend_or_note(ax, "above")
+    return ax
+
+
+def plot_few_labels(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw reduction against the number of labelled captions, with the range over draws.
+
+    Args:
+        table: Columns `labels`, `method`, `reduction`; `labels` 0 is the form that reads none.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.4, 3.8)
+    for colour, (method, rows) in zip(SERIES, table.groupby("method", sort=False), strict=False):
+        found = rows[rows["labels"] > 0].groupby("labels")["reduction"].agg(["mean", "min", "max"])
+        if found["mean"].notna().any():
+            ax.fill_between(found.index, found["min"], found["max"], color=colour, alpha=0.15)
+            ax.plot(found.index, found["mean"], "o-", color=colour, label=method, markersize=5)
+        without = rows.loc[rows["labels"] == 0, "reduction"]
+        if without.notna().any():
+            ax.axhline(
+                float(without.iloc[0]), color=colour, linestyle=":", linewidth=1.4,
+                label=f"{method}, no label",
+            )  # fmt: skip
+    ax.set_xscale("log")
+    sizes = sorted(set(table["labels"]) - {0})
+    ax.set_xticks(sizes, [str(size) for size in sizes])
+    ax.minorticks_off()
+    ax.set(xlabel="labelled captions", ylabel="deception reduction")
+    percent(ax)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    else:
+        _legend_or_note(ax, "")
+    return ax
+
+
+def plot_robustness(
+    table: pd.DataFrame, trial: str, methods: Sequence[str], *, unit: str, ax: Axes | None = None
+) -> Axes:
+    """Draw reduction against the strength of one thing that goes wrong.
+
+    Args:
+        table: Columns `trial`, `strength`, `method`, `reduction`, `low`, `high`.
+        trial: Which one.
+        methods: Which methods, in the order of their colours.
+        unit: What the strength is.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 4.0, 3.2)
+    for colour, method in zip(SERIES, methods, strict=False):
+        rows = table[(table["trial"] == trial) & (table["method"] == method)].dropna(
+            subset=["reduction"]
+        )
+        if rows.empty:
+            continue
+        ax.fill_between(rows["strength"], rows["low"], rows["high"], color=colour, alpha=0.13)
+        ax.plot(rows["strength"], rows["reduction"], "o-", color=colour, markersize=4, label=method)
+    ax.axhline(0, color=COLOURS["ink"], linewidth=0.7)
+    ax.set_title(trial)
+    ax.set_xlabel(unit)
+    ax.set_ylim(-0.55, 1.06)
+    percent(ax)
+    return ax
+
+
+def _both(truth: np.ndarray) -> bool:
+    return bool(np.any(truth) and not np.all(truth))
+
+
+def _legend_or_note(ax: Axes, place: str) -> None:
+    if not ax.get_legend_handles_labels()[1]:
+        ax.text(0.5, 0.5, "undefined here", transform=ax.transAxes, **UNDEFINED)
+    elif place == "above":
+        legend_above(ax)
+    else:
+        ax.legend(loc=place)

@@ -1,0 +1,254 @@
+"""Coloured words as static HTML: inline styles, no scripts, and every text from outside escaped.
+
+Colours lie on whatever ground the page has, and text keeps the page's own colour, so that the same
+markup reads well in light and dark themes and on paper. Zero is the bare ground.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from semcal_utils.show.word_shares import WordShare
+
+GENERAL = "230,159,0"
+REAL = "0,114,178"
+KEPT = "#56B4E9"
+DROPPED = "#999999"
+STRONGEST = 0.62
+"""Opacity of the strongest colour: black and white text both stay legible on it."""
+
+UP, DOWN = "▲", "▼"
+_SMALL = "font-size:11px;line-height:1.3"
+# A mathematics renderer would otherwise typeset what stands between two dollar signs.
+_FRAME = (
+    '<div class="tex2jax_ignore mathjax_ignore" style="font-family:system-ui,sans-serif;'
+    "font-size:14px;line-height:1.35;color:inherit;max-width:100%;"
+    '-webkit-print-color-adjust:exact;print-color-adjust:exact">{}</div>'
+)
+
+
+def visible_text(text: str) -> str:
+    """Return text in which no character can hide or reorder others.
+
+    Control characters and direction marks become their code points in brackets, lone surrogates the
+    replacement character. Everything else, joiners of emoji included, stays.
+
+    Args:
+        text: untrusted text.
+
+    Returns:
+        Text of printable characters; not yet escaped for HTML.
+    """
+    return "".join(_visible(character) for character in text)
+
+
+def escaped(text: str) -> str:
+    """Return untrusted text for HTML, in content or in a double-quoted attribute.
+
+    Args:
+        text: untrusted text.
+
+    Returns:
+        Text with no markup of its own.
+    """
+    return html.escape(visible_text(text), quote=True)
+
+
+def content(text: str) -> str:
+    """Return untrusted text for an element's content, with marks of mathematics set apart.
+
+    Args:
+        text: untrusted text.
+
+    Returns:
+        Escaped text in which each dollar sign and backslash is an element of its own, so that no
+        renderer takes what follows for a formula.
+    """
+    safe = escaped(text)
+    for mark in ("$", "\\"):
+        safe = safe.replace(mark, f"<span>{mark}</span>")
+    return safe
+
+
+def direction(text: str) -> str:
+    """Return "rtl" if the first letter with a direction runs from right to left, else "ltr"."""
+    for character in text:
+        kind = unicodedata.bidirectional(character)
+        if kind in ("L", "R", "AL"):
+            return "ltr" if kind == "L" else "rtl"
+    return "ltr"
+
+
+def symmetric_scale(shares: Iterable[WordShare]) -> float:
+    """Return the nats at which colours are strongest: the 0.98 quantile of |share|.
+
+    Args:
+        shares: of all captions that are shown together.
+
+    Returns:
+        A positive number of nats; a few words past it are shown as strongest.
+    """
+    sizes = [abs(share.share) for share in shares if share.kind != "recipe"]
+    return max(float(np.quantile(sizes, 0.98, method="higher")) if sizes else 1.0, 1e-6)
+
+
+def signed(nats: float, digits: int = 2) -> str:
+    """Return a number with its sign in typographic form: +0.42, −0.10, 0.00."""
+    rounded = f"{abs(nats):.{digits}f}"
+    if float(rounded) == 0:
+        return rounded
+    return ("+" if nats > 0 else "−") + rounded
+
+
+def arrow(nats: float) -> str:
+    """Return a number with its sign as a shape: ▲0.42 for the world, ▼0.10 for the stream."""
+    return signed(nats).replace("+", UP).replace("−", DOWN)
+
+
+def tint(nats: float, scale: float) -> str:
+    """Return the background of a share: blue for the world, amber for the stream, none at zero.
+
+    Args:
+        nats: the share.
+        scale: nats at which the colour is strongest.
+
+    Returns:
+        A CSS colour.
+    """
+    opacity = STRONGEST * min(1.0, abs(nats) / scale)
+    return f"rgba({REAL if nats > 0 else GENERAL},{opacity:.3f})"
+
+
+def words_html(shares: Sequence[WordShare], scale: float) -> str:
+    """Return a caption as a line of coloured words, each over its share.
+
+    Args:
+        shares: in reading order.
+        scale: nats at which the colour is strongest.
+
+    Returns:
+        One element; its direction is that of the text.
+    """
+    if not shares:
+        return '<div style="opacity:.7"><i>no words</i></div>'
+    flow = direction(" ".join(share.text for share in shares))
+    words = " ".join(_word_html(share, scale) for share in shares)
+    return f'<div dir="{flow}" style="line-height:1.25">{words}</div>'
+
+
+def legend_html(scale: float) -> str:
+    """Return the key to colours, signs, outlines and chips.
+
+    Args:
+        scale: nats at which the colour is strongest.
+
+    Returns:
+        One element.
+    """
+    bar = (
+        '<span style="display:inline-block;width:120px;height:12px;vertical-align:middle;'
+        "border:1px solid rgba(128,128,128,.5);border-radius:3px;background:linear-gradient("
+        f"to right,{tint(-scale, scale)},transparent,{tint(scale, scale)})"
+        '"></span>'
+    )
+    clipped = '<span style="border:1.5px dashed currentColor;padding:0 4px">word</span>'
+    entries = (
+        f"{DOWN} more likely in the stream (general) {signed(-scale)} {bar} {signed(scale)} {UP} "
+        "more likely in the world (real), nats",
+        f"{clipped} clipped: holds tokens that are not counted",
+        f"{_chip('end')} end of caption",
+    )
+    spans = "".join(
+        f'<span style="display:inline-block;margin-right:14px">{entry}</span>' for entry in entries
+    )
+    return f'<div dir="ltr" style="{_SMALL};margin:2px 0 8px">{spans}</div>'
+
+
+def footer_html(
+    log_ratio: float,
+    log_bound: float | None,
+    accept_probability: float | None,
+    accepted: bool | None,
+    reason: str = "",
+) -> str:
+    """Return the line under a caption: sum, bound, acceptance, and what became of the item.
+
+    Args:
+        log_ratio: the sum of the shares, in nats.
+        log_bound: log M in nats, if known.
+        accept_probability: a, if known.
+        accepted: whether the item was kept, if it was decided on.
+        reason: why it was not kept.
+
+    Returns:
+        One element.
+    """
+    parts = [f"<b>log r = {signed(log_ratio)}</b> nats"]
+    if log_bound is not None:
+        parts.append(f"log M = {signed(log_bound)}")
+    if accept_probability is not None:
+        parts.append(f"acceptance {accept_probability:.3f}")
+    if accepted is not None:
+        parts.append(verdict_html(accepted, reason))
+    return f'<div dir="ltr" style="{_SMALL};margin-top:4px">{" &nbsp;·&nbsp; ".join(parts)}</div>'
+
+
+def verdict_html(accepted: bool, reason: str = "") -> str:
+    """Return "✓ kept" or "✗ dropped" with the reason, told apart by shape as well as colour."""
+    told = "✓ kept" if accepted else "✗ dropped"
+    because = f" ({content(reason)})" if reason and not accepted else ""
+    line = f"1.5px solid {KEPT}" if accepted else f"1.5px dashed {DROPPED}"
+    return f'<span style="border:{line};border-radius:4px;padding:0 4px">{told}{because}</span>'
+
+
+def framed(*parts: str) -> str:
+    """Join parts in the frame that all of these pictures share."""
+    return _FRAME.format("".join(parts))
+
+
+def _word_html(share: WordShare, scale: float) -> str:
+    if share.kind != "word":
+        name = "end" if share.kind == "end" else "recipe"
+        body = _chip(name)
+        title = "end of caption" if share.kind == "end" else "what the recipe adds to every caption"
+    else:
+        body = f"<bdi>{content(share.text) or '&nbsp;'}</bdi>"
+        title = share.text
+    told = f"{title}: {signed(share.share, 3)} nats in {share.tokens} token(s)"
+    outline = ""
+    number = arrow(share.share)
+    if share.clipped:
+        told += f", {share.clipped} clipped ({signed(share.clipped_share, 3)} nats not counted)"
+        outline = "outline:1.5px dashed currentColor;outline-offset:-1px;"
+        number = "clipped" if share.clipped == share.tokens else number
+    return (
+        f'<span title="{escaped(told)}" style="display:inline-block;text-align:center;'
+        f"vertical-align:top;margin:2px 0;padding:2px 4px 1px;border-radius:4px;max-width:100%;"
+        f'overflow-wrap:anywhere;{outline}background:{tint(share.share, scale)}">'
+        f'{body}<br><span dir="ltr" style="font-size:10px">{number}</span></span>'
+    )
+
+
+def _chip(name: str) -> str:
+    return (
+        '<span style="border:1px solid currentColor;border-radius:9px;padding:0 6px;'
+        f'font-size:11px">{name}</span>'
+    )
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    kind = unicodedata.category(character)
+    reorders = unicodedata.bidirectional(character) in _OVERRIDES or code in (0x200E, 0x200F, 0x61C)
+    if kind in ("Cc", "Zl", "Zp") or reorders:
+        return f"[U+{code:04X}]"
+    return character
+
+
+_OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

@@ -1,0 +1,258 @@
+"""How far the kept stream is from the world: convergence, trade-offs, tables as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import PercentFormatter
+
+from semcal_utils.show.style import (
+    COLOURS,
+    SEQUENTIAL,
+    frame_or_new,
+    legend_above,
+    percent,
+    reach_of,
+    readable_on,
+)
+
+
+def plot_convergence(
+    seen: np.ndarray,
+    paths: Mapping[str, np.ndarray],
+    floor: np.ndarray | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw deception as the stream flows: of all items, and of those that were kept.
+
+    Args:
+        seen: Items seen so far, shape (steps,).
+        paths: KL(stream‖R) in nats by name (`general`, `filtered`, `oracle`), shape (steps,) each.
+        floor: What chance alone gives the kept items, shape (steps,); drawn as a band from 0.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    names = {
+        "general": "the stream as it comes",
+        "filtered": "what the filter keeps",
+        "oracle": "what a filter that knew the label keeps",
+    }
+    if floor is not None:
+        ax.fill_between(
+            seen, 1e-5, floor, color="#EFEFEF", label="noise floor of the kept items", linewidth=0
+        )
+    for name, path in paths.items():
+        style = ":" if name == "oracle" else "-"
+        ax.plot(seen, path, style, color=COLOURS[name], label=names.get(name, name))
+    ax.set_yscale("log")
+    ax.set(xlabel="items seen", ylabel="deception KL(·‖R), nats")
+    lowest = min(float(np.nanmin(np.maximum(path, 1e-4))) for path in paths.values())
+    ax.set_ylim(max(lowest * 0.6, 1e-4), None)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    return ax
+
+
+def plot_reduction_bars(
+    table: pd.DataFrame,
+    *,
+    ceiling: Sequence[float] | None = None,
+    label: str = "deception reduction, 95 % interval",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the deception reduction per severity with its interval and the oracle's as a tick.
+
+    Args:
+        table: Index: severities. Columns `reduction`, `low`, `high` (shares of 1; nan where
+            undefined).
+        ceiling: The label oracle's reduction per severity.
+        label: What the bars are.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    places = np.arange(len(table))
+    values = table["reduction"].to_numpy(float)
+    shown = np.isfinite(values)
+    ax.bar(
+        places[shown],
+        values[shown],
+        0.56,
+        color=COLOURS["filtered"],
+        yerr=reach_of(values, table)[:, shown],
+        error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.2, "capsize": 4},
+        label=label,
+    )
+    for place in places[shown]:
+        ax.text(
+            place - 0.2,
+            max(values[place], 0) / 2,
+            f"{values[place]:.1%}",
+            ha="left",
+            va="center",
+            fontweight="bold",
+        )
+    for place in places[~shown]:
+        ax.text(place, 0.03, "undefined", ha="center", color=COLOURS["quiet"], style="italic")
+    if ceiling is not None:
+        kept = np.isfinite(np.asarray(ceiling, float)) & shown
+        ax.hlines(
+            np.asarray(ceiling)[kept],
+            places[kept] - 0.36,
+            places[kept] + 0.36,
+            color=COLOURS["oracle"],
+            linewidth=2.2,
+            label="label oracle (ceiling)",
+        )
+    ax.set_xticks(places, table.index)
+    ax.set_xlim(-0.55, len(places) - 0.45)
+    ax.set(ylabel="deception reduction", ylim=(min(0.0, np.nanmin([0.0, *values])) * 1.15, 1.08))
+    percent(ax)
+    legend_above(ax)
+    return ax
+
+
+def plot_metric_by_severity(
+    table: pd.DataFrame, label: str, *, shares: bool = False, ax: Axes | None = None
+) -> Axes:
+    """Draw one measure per severity as connected points, one line per stream.
+
+    Args:
+        table: Index: severities; columns: streams (`general`, `filtered`, `oracle`).
+        label: What the measure is, with its unit.
+        shares: Whether the values are shares of 1, to be written as percentages.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax)
+    names = {"general": "stream", "filtered": "kept", "oracle": "label oracle"}
+    for column in table:
+        ax.plot(
+            table.index,
+            table[column],
+            ":" if column == "oracle" else "-",
+            marker="o",
+            color=COLOURS.get(str(column), COLOURS["rejected"]),
+            label=names.get(str(column), str(column)),
+        )
+    ax.set(ylabel=label)
+    ax.set_ylim(0, None)
+    if shares:
+        percent(ax)
+    return ax
+
+
+def plot_heat_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw a table of shares (dataset × severity) as a heat map; undefined cells stay hatched.
+
+    Args:
+        table: Shares of 1; nan where undefined.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.0, 0.75 * len(table) + 1.3)
+    values = table.to_numpy(float)
+    ax.imshow(np.nan_to_num(values), cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            colour = readable_on(SEQUENTIAL(float(np.clip(value, 0, 1))))
+            ax.text(
+                column, row, f"{value:.1%}", ha="center", va="center", color=colour, fontsize=12
+            )
+        else:
+            # A number here would claim what nobody measured.
+            corner = (column - 0.5, row - 0.5)
+            ax.add_patch(
+                Rectangle(corner, 1, 1, facecolor="#F4F4F4", edgecolor="#DDDDDD", hatch="////")
+            )
+            ax.text(
+                column,
+                row,
+                "undefined",
+                ha="center",
+                va="center",
+                color=COLOURS["quiet"],
+                fontsize=9.5,
+            )
+    ax.set_xticks(range(table.shape[1]), table.columns)
+    ax.set_yticks(range(len(table)), table.index)
+    ax.xaxis.tick_top()
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    return ax
+
+
+def plot_expected_against_achieved(by_label: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw each label's acceptance beside the one that would give the world at this pass rate.
+
+    Args:
+        by_label: Index: labels; columns `expected_acceptance` and `achieved_acceptance`.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.2, 4.0)
+    table = by_label.sort_values("expected_acceptance")
+    expected, achieved = table["expected_acceptance"], table["achieved_acceptance"]
+    places = np.arange(len(table))
+    ax.hlines(places, expected, achieved, color=COLOURS["filtered"], linewidth=3, alpha=0.5)
+    ax.plot(achieved, places, "o", color=COLOURS["filtered"], markersize=8, label="achieved")
+    ax.plot(
+        expected,
+        places,
+        "|",
+        color=COLOURS["ink"],
+        markersize=15,
+        markeredgewidth=2,
+        label="would give the world",
+    )
+    ax.set_yticks(places, table.index)
+    ax.set(xlabel="mean acceptance probability of the label")
+    ax.set_xlim(0, None)
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    legend_above(ax)
+    return ax
+
+
+def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw deception reduction against pass rate, with a line to each label oracle.
+
+    Args:
+        results: Columns `dataset`, `severity`, `deception reduction`, `low`, `high`, `pass rate`,
+            `label oracle` and `oracle's pass rate`; rows without a reduction are left out.
+        ax: Frame to draw in.
+    """
+    ax = frame_or_new(ax, 7.4, 3.9)
+    colours = [COLOURS["real"], COLOURS["general"], COLOURS["right"], COLOURS["wrong"]]
+    shown = results.dropna(subset=["deception reduction"])
+    for place, (dataset, rows) in enumerate(shown.groupby("dataset", sort=False)):
+        colour = colours[place % len(colours)]
+        x, y = rows["pass rate"], rows["deception reduction"]
+        top_x, top_y = rows["oracle's pass rate"], rows["label oracle"]
+        ax.vlines(x, rows["low"], rows["high"], color=colour, alpha=0.35, linewidth=3)
+        ax.plot(np.array([x, top_x]), np.array([y, top_y]), color=colour, alpha=0.35, linewidth=1.2)
+        ax.scatter(top_x, top_y, 46, facecolor="white", edgecolor=colour, zorder=3)
+        ax.scatter(x, y, 46, color=colour, label=str(dataset), zorder=3)
+    ax.scatter([], [], 46, facecolor="white", edgecolor=COLOURS["oracle"], label="label oracle")
+    for severity, rows in shown.groupby("severity", sort=False):
+        ax.annotate(
+            str(severity),
+            (rows["oracle's pass rate"].mean(), rows["label oracle"].max()),
+            xytext=(0, 10),
+            textcoords="offset points",
+            ha="center",
+            fontweight="bold",
+            color=COLOURS["ink"],
+        )
+    lost = 1 - float(shown[["deception reduction", "low"]].min().min()) if len(shown) else 1.0
+    lowest, highest = 1 - 1.1 * max(lost, 0.005), 1 + 0.25 * max(lost, 0.005)
+    ax.set(xlabel="pass rate", ylabel="deception reduction")
+    ax.margins(x=0.12)
+    ax.set_ylim(lowest, highest)
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if lost > 0.05 else 1))
+    # The names of the severities stand above 100 %, where no reduction can be.
+    ax.set_yticks([tick for tick in ax.get_yticks() if lowest <= tick <= 1 + 1e-9])
+    percent(ax, "x")
+    legend_above(ax)
+    return ax

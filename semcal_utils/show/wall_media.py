@@ -1,0 +1,104 @@
+"""Pictures and sounds as self-contained HTML: data addresses, no files, no scripts."""
+
+from __future__ import annotations
+
+import base64
+import io
+import wave
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semcal_utils.media.readers import SAMPLING_RATE, UnusableItem, read_picture, read_sound
+from semcal_utils.show.html import content
+
+LONGEST_SIDE = 224
+"""Pixels of a shown picture."""
+
+BARS = 60
+"""Bars of a drawn sound."""
+
+
+def medium_html(kind: str, medium: Any) -> str:
+    """Return a picture or a sound as an element of its own, or why it cannot be shown.
+
+    Args:
+        kind: "image" or "audio".
+        medium: anything that `media.readers` reads.
+
+    Returns:
+        HTML, escaped.
+
+    Raises:
+        ValueError: for another kind.
+    """
+    if kind not in ("image", "audio"):
+        raise ValueError(f"kind must be 'image' or 'audio', got {kind!r}.")
+    try:
+        return picture_html(medium) if kind == "image" else sound_html(medium)
+    except UnusableItem as error:
+        return f'<div style="opacity:.7"><i>{content(str(error))}</i></div>'
+
+
+def picture_html(picture: Any) -> str:
+    """Return a picture as an image element, shrunk to `LONGEST_SIDE`.
+
+    Args:
+        picture: anything that `media.readers.read_picture` reads.
+
+    Returns:
+        HTML.
+    """
+    small = read_picture(picture)
+    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    file = io.BytesIO()
+    small.save(file, format="PNG", optimize=True)
+    return (
+        f'<img alt="picture" src="data:image/png;base64,{_base64(file.getvalue())}" '
+        'style="display:block;width:100%;max-width:224px;height:auto;margin:0 auto 6px;'
+        'border-radius:4px">'
+    )
+
+
+def sound_html(sound: Any) -> str:
+    """Return a sound as a player under a drawing of its loudness, which paper shows too.
+
+    Args:
+        sound: anything that `media.readers.read_sound` reads.
+
+    Returns:
+        HTML.
+    """
+    samples = read_sound(sound)
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(SAMPLING_RATE)
+        written.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return (
+        f"{_loudness_svg(samples)}"
+        f'<audio controls preload="metadata" style="width:100%;height:32px;margin-bottom:6px" '
+        f'src="data:audio/wav;base64,{_base64(file.getvalue())}"></audio>'
+    )
+
+
+def _loudness_svg(samples: NDArray[np.float32]) -> str:
+    pieces = np.array_split(np.abs(samples), BARS)
+    peaks = np.array([float(piece.max()) if piece.size else 0.0 for piece in pieces])
+    heights = 1 + 38 * peaks / max(float(peaks.max()), 1e-9)
+    bars = "".join(
+        f'<rect x="{4 * place}" y="{20 - height / 2:.1f}" width="3" height="{height:.1f}"/>'
+        for place, height in enumerate(heights)
+    )
+    seconds = len(samples) / SAMPLING_RATE
+    return (
+        f'<svg viewBox="0 0 {4 * BARS} 40" role="img" aria-label="sound of {seconds:.1f} s" '
+        'style="display:block;width:100%;height:40px" fill="currentColor" '
+        f'preserveAspectRatio="none">{bars}</svg>'
+    )
+
+
+def _base64(file: bytes) -> str:
+    return base64.b64encode(file).decode("ascii")
