@@ -7,7 +7,7 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures publish book assignments test lint types unit smoke test-long bench load confirm mutants audit lab clean
+.PHONY: help install figures publish published book assignments test lint types unit smoke test-long bench load confirm mutants audit lab clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,9 +24,12 @@ $(READY): requirements.lock pyproject.toml
 figures: $(READY) ## run every notebook and write every figure (PROFILE=workbook, ARGS="--only 03")
 	$(BIN)/python -m semcal_utils.regenerate --profile $(PROFILE) $(ARGS)
 
-publish: figures ## put the outputs of the default run into notebooks/, its minutes and results into README
-	$(BIN)/python -m book notebooks
-	$(BIN)/python -m book readme
+publish: figures ## put the default run into figures/published/, README's tables and notebooks/, in one step
+	$(BIN)/python -m book publish
+	$(BIN)/python -m pytest -m published
+
+published: $(READY) ## tell whether README and notebooks are those of the last publication
+	$(BIN)/python -m pytest -m published
 
 book: $(READY) ## the HTML book, in build/book/index.html
 	$(BIN)/python -m book book

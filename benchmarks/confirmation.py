@@ -141,7 +141,7 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Print both tables and save them as `figures/all/confirmation.json`."""
+    """Print both tables and save them as `figures/confirmation.json`."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("profiles", nargs="+", help="finished profiles, such as workbook")
     parser.add_argument("--datasets", nargs="+", default=list(MARKS))
@@ -162,7 +162,7 @@ def main() -> None:
         print(results.round(4).to_string(index=False))
         print(marks.round(4).to_string(index=False))
     saved = {"results": results.to_dict("records"), "marks": marks.to_dict("records")}
-    path = runs.project_root() / "figures" / "all" / "confirmation.json"
+    path = runs.project_root() / "figures" / "confirmation.json"
     runs.write_json(path, saved)
     print(f"Saved {path}.")
 

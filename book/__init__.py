@@ -1,9 +1,8 @@
 """Publishing: notebooks with their outputs, an HTML book, and notebooks for students.
 
-    python -m book notebooks      # outputs of the last run into notebooks/
+    python -m book publish        # the last run into figures/published/, README and notebooks/
     python -m book book           # an HTML site in build/book/
     python -m book assignments    # student and solution versions
-    python -m book readme         # README's minutes and results
 
 Every refusal names the notebook, the cell and the remedy.
 """

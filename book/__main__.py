@@ -1,4 +1,4 @@
-"""The command line of this room: `notebooks`, `book`, `assignments` and `readme`."""
+"""The command line of this room: `publish`, `book` and `assignments`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     add = commands.add_parser
-    add("notebooks", help="put the outputs of the last run into notebooks/")
+    add("publish", help="put the last run into figures/published/, README and notebooks/")
     add("book", help="build the HTML book in build/book/")
     add("assignments", help="write student and solution versions into assignments/")
-    add("readme", help="fill README's minutes and results from the last whole run")
     options = parser.parse_args(arguments)
     began = time.perf_counter()
     try:
@@ -33,13 +32,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def notebooks(root: Path) -> list[str]:
+def publish(root: Path) -> list[str]:
     """Publish, and return what was published."""
-    from book.published import publish
+    from book.publication import publish_all
 
+    notebooks, size = publish_all(root)
     return [
-        f"  {done.name:<30} {done.size / 1e6:5.2f} MB  {'written' if done.changed else 'unchanged'}"
-        for done in publish(root)
+        *(
+            f"  {of.name:<30} {of.size / 1e6:5.2f} MB  {'written' if of.changed else 'unchanged'}"
+            for of in notebooks
+        ),
+        f"  {'figures/published':<30} {size / 1e6:5.2f} MB  written",
     ]
 
 
@@ -62,14 +65,7 @@ def assignments(root: Path) -> list[str]:
     return [totals.to_string(), f"{len(table)} exercises in {root / FOLDER}"]
 
 
-def readme(root: Path) -> list[str]:
-    """Fill README's minutes and results, and return whether they changed."""
-    from book.reported import fill_readme
-
-    return ["README.md " + ("written" if fill_readme(root) else "was up to date")]
-
-
-COMMANDS = {"notebooks": notebooks, "book": book, "assignments": assignments, "readme": readme}
+COMMANDS = {"publish": publish, "book": book, "assignments": assignments}
 
 if __name__ == "__main__":
     sys.exit(main())

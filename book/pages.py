@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from book.book_front import front_page
-from book.book_pages import api_pages, gallery_page, page_of
+from book.book_pages import FOLDERS, api_pages, gallery_page, page_of
 from book.problems import PublishingError
 from book.published import state_of, with_outputs
-from book.run_times import COST, seconds_by_notebook, sentence
+from book.run_times import RUN_TIMES, seconds_by_notebook, sentence
 from book.sources import (
     CANONICAL_DATASET,
     Notebook,
@@ -27,6 +27,7 @@ from book.sources import (
     write_notebook,
 )
 from semcal_utils import runs
+from semcal_utils.runs.reproduction import PUBLISHED
 
 PACKAGE = Path(__file__).parents[1] / "semcal_utils"
 # An untidy docstring still reads well; a page or a notebook must be clean.
@@ -72,14 +73,18 @@ def build_book(root: Path, target: Path | None = None, *, package: Path = PACKAG
 
 def lay_out(root: Path, source: Path, package: Path) -> None:
     """Write everything that Sphinx reads into a fresh folder."""
+    published = root / PUBLISHED
     notebooks = {name: shown_notebook(path, root) for name, path in find_notebooks(root).items()}
-    times = seconds_by_notebook(root) if (root / COST).is_file() else {}
+    times = seconds_by_notebook(published) if (published / RUN_TIMES).is_file() else {}
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(root / "book", source, ignore=shutil.ignore_patterns("__pycache__"))
     for name, notebook in notebooks.items():
         line = sentence(times[name]) if name in times else ""
         write_notebook(source / "notebooks" / f"{name}.ipynb", page_of(notebook, line))
-    gallery = gallery_page(notebooks, root / "figures", source / "gallery")
+    # What the last run drew; before a run, the images that were published.
+    drawn = any((root / "figures" / name).is_dir() for name in FOLDERS)
+    figures = root / "figures" if drawn else published
+    gallery = gallery_page(notebooks, figures, source / "gallery")
     index = (root / "book" / "index.md").read_text(encoding="utf-8")
     front = front_page(index, root, notebooks, source / "front")
     pages = {"index.md": front, "gallery.md": gallery, **api_pages(package)}

@@ -43,13 +43,13 @@ class Published:
     changed: bool
 
 
-def publish(
+def prepare(
     root: Path,
     *,
     profile: str = runs.PUBLISHED_PROFILE,
     dataset: str = CANONICAL_DATASET,
-) -> list[Published]:
-    """Write the outputs of a finished run into `notebooks/`; all of them or none.
+) -> list[tuple[Path, Notebook]]:
+    """Return every notebook with the outputs of a finished run; nothing is written yet.
 
     Args:
         root: The project's folder.
@@ -58,7 +58,7 @@ def publish(
 
     Raises:
         PublishingError: A run is missing, older than its source, failed, names local paths, or a
-            notebook is too large. Nothing has been written then.
+            notebook is too large.
     """
     ready = []
     for name, path in find_notebooks(root).items():
@@ -66,6 +66,16 @@ def publish(
         made = with_outputs(source, executed, name, f"{profile}/{dataset}")
         check_size(made, name)
         ready.append((path, made))
+    return ready
+
+
+def publish(root: Path, **run: str) -> list[Published]:
+    """Write the outputs of a finished run into `notebooks/`; all of them or none (`prepare`)."""
+    return write_notebooks(prepare(root, **run))
+
+
+def write_notebooks(ready: list[tuple[Path, Notebook]]) -> list[Published]:
+    """Write prepared notebooks, and return what was written."""
     done = []
     for path, made in ready:
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"

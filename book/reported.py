@@ -1,4 +1,4 @@
-"""README's minutes, results and speeds, from the last run's and the benchmark's own numbers."""
+"""README's minutes, results and speeds, from the published numbers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from book.marked_tables import with_table
 from book.problems import PublishingError
-from book.run_times import DATASETS, with_run_times
+from book.run_times import with_run_times
 from book.speeds import with_speeds
-from semcal_utils import runs
+from semcal_utils.runs.reproduction import RESULTS
 
 HEAD = (
     "| dataset | severity | KL(G‖R), nats | `paper` recipe | keeps | `stream` recipe | keeps "
@@ -18,47 +18,41 @@ HEAD = (
 )
 
 
-def fill_readme(root: Path) -> bool:
-    """Write the minutes and the results of the last run, and the measured speeds, into README.
+def filled(text: str, published: Path) -> str:
+    """Return README's text with its minutes, results and speeds made anew.
 
-    Returns:
-        Whether README changed.
+    Args:
+        text: README's text.
+        published: Folder of the published numbers.
 
     Raises:
         PublishingError: README lacks a notebook of the run or the place for a table, or the numbers
             of the run or of the benchmark are missing.
     """
-    path = root / "README.md"
-    text = path.read_text(encoding="utf-8")
-    made = with_speeds(with_results(with_run_times(text, root), root), root)
-    if made != text:
-        runs.write_atomically(
-            path, lambda partial: partial.write_text(made, encoding="utf-8", newline="\n")
-        )
-    return made != text
+    return with_speeds(with_results(with_run_times(text, published), published), published)
 
 
-def with_results(text: str, root: Path) -> str:
+def with_results(text: str, published: Path) -> str:
     """Return README's text with its table of results made anew.
 
     Args:
         text: README's text, with a line `<!-- results -->` and one `<!-- end of results -->`.
-        root: The project.
+        published: Folder of the published numbers.
 
     Raises:
-        PublishingError: A figure's numbers are missing, or README has no place for the table.
+        PublishingError: The numbers are missing, or README has no place for the table.
     """
 
     def table() -> str:
-        return HEAD + "".join(row for dataset in DATASETS for row in rows_of(dataset, root))
+        found = results(published)
+        return HEAD + "".join(row for name in found for row in rows_of(name, found[name]))
 
     return with_table(text, "results", table)
 
 
-def rows_of(dataset: str, root: Path) -> list[str]:
+def rows_of(dataset: str, found: dict[str, Any]) -> list[str]:
     """Return one row per severity at which there was something to reduce."""
-    recipes = numbers(root, dataset, "05_recipes")["rows"]
-    distances = numbers(root, dataset, "02_severities")
+    recipes, distances = found["rows"], found["worlds"]
     made = []
     for severity in dict.fromkeys(row["severity"] for row in recipes):
         found = {row["recipe"]: row for row in recipes if row["severity"] == severity}
@@ -79,11 +73,10 @@ def reduction(row: dict[str, float]) -> str:
     return f"{row['reduction']:.1%} ({row['low']:.1%}–{row['high']:.1%})"
 
 
-def numbers(root: Path, dataset: str, figure: str) -> dict[str, Any]:
-    """Read the numbers behind a published figure."""
-    path = root / "figures" / dataset / f"{figure}.json"
+def results(published: Path) -> dict[str, Any]:
+    """Read the published results."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(json.loads((published / RESULTS).read_text(encoding="utf-8")))
     except (FileNotFoundError, json.JSONDecodeError) as error:
-        remedy = "run `python -m semcal_utils.regenerate` from end to end"
-        raise PublishingError(f"{dataset}/{figure}.json", None, "it is missing", remedy) from error
+        remedy = "run `make publish`"
+        raise PublishingError(RESULTS, None, "it is missing or not whole", remedy) from error

@@ -8,23 +8,23 @@ from pathlib import Path
 
 from book.problems import PublishingError
 
-COST = Path("figures") / "all" / "cost_of_the_run.json"
+RUN_TIMES = "run_times.json"
 DATASETS = ("city_pictures", "city_sounds", "library_docs")
 ROW = re.compile(r"^\| \[`(?P<name>\d\d_\w+)`\]\([^)]*\) \| [^|]* \| (?P<minutes>[^|]*) \|", re.M)
 
 
-def seconds_by_notebook(root: Path) -> dict[str, dict[str, float]]:
-    """Return the seconds of the last whole run, by notebook and dataset.
+def seconds_by_notebook(published: Path) -> dict[str, dict[str, float]]:
+    """Return the seconds of the published run, by notebook and dataset.
 
     Raises:
         PublishingError: No whole run has left its cost.
     """
     try:
-        cost = json.loads((root / COST).read_text(encoding="utf-8"))
+        cost = json.loads((published / RUN_TIMES).read_text(encoding="utf-8"))
         return {str(name): dict(times) for name, times in cost["seconds_by_notebook"].items()}
     except (FileNotFoundError, KeyError, json.JSONDecodeError) as error:
-        remedy = "run `python -m semcal_utils.regenerate --force` once from end to end"
-        raise PublishingError(COST.name, None, "no whole run has left its times", remedy) from error
+        remedy = "run `make publish ARGS=--force`"
+        raise PublishingError(RUN_TIMES, None, "no whole run has left its times", remedy) from error
 
 
 def minutes(seconds: float) -> str:
@@ -52,13 +52,13 @@ def sentence(times: dict[str, float]) -> str:
     return f"The last whole run took {listed}."
 
 
-def with_run_times(text: str, root: Path) -> str:
+def with_run_times(text: str, published: Path) -> str:
     """Return README's text with the minutes of the last run in its table of notebooks.
 
     Raises:
         PublishingError: The table lacks a notebook of the run.
     """
-    times = seconds_by_notebook(root)
+    times = seconds_by_notebook(published)
     if missing := set(times) - {match["name"] for match in ROW.finditer(text)}:
         problem = "README's table of notebooks has no row for it"
         raise PublishingError(min(missing), None, problem, "add `| [`name`](…) | question | 1 | …`")

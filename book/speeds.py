@@ -1,4 +1,4 @@
-"""README's table of speeds, from the figures of the last benchmark."""
+"""README's table of speeds, from the published benchmark."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from book.problems import PublishingError
 HEAD = "| work | measured against | speed | ratio |\n|---|---|---|---|\n"
 
 
-def with_speeds(text: str, root: Path) -> str:
+def with_speeds(text: str, published: Path) -> str:
     """Return README's text with its table of speeds made anew.
 
     Args:
         text: README's text, with a line `<!-- speeds -->` and one `<!-- end of speeds -->`.
-        root: The project, with `figures/benchmarks.json`.
+        published: Folder with `benchmarks.json`.
 
     Raises:
         PublishingError: The benchmark's figures are missing, or README has no place for them.
     """
-    return with_table(text, "speeds", lambda: HEAD + "".join(measured_rows(root)))
+    return with_table(text, "speeds", lambda: HEAD + "".join(measured_rows(published)))
 
 
-def measured_rows(root: Path) -> list[str]:
+def measured_rows(published: Path) -> list[str]:
     """Return the table's rows from the benchmark's file."""
-    path = root / "figures" / "benchmarks.json"
+    path = published / "benchmarks.json"
     try:
         return rows_of(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, json.JSONDecodeError, KeyError) as error:
         raise PublishingError(
-            "benchmarks.json", None, "it is missing or not whole", "run `make bench`"
+            "benchmarks.json",
+            None,
+            "it is missing or not whole",
+            "run `make bench`, then `make publish`",
         ) from error
 
 

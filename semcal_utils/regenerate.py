@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from semcal_utils import runs
+from semcal_utils.runs import reproduction
 from semcal_utils.runs.chains import MemoryWatch, Outcome, run_all
 from semcal_utils.runs.marks import mark, reason_to_run, run_of
 from semcal_utils.runs.plan import PlanError, Step, make_plan, select_steps
+from semcal_utils.runs.report_page import write_page
 from semcal_utils.runs.runner import NotebookFailed
 
 EXPECTED = ("", "not finished before", "forced", "an earlier notebook ran again")
@@ -40,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.list:
             print(table_of_steps(steps))
             return 0
+        if options.check_published:
+            rows = compared(steps, root, options.profile)
+            print(said_of(rows))
+            return 0 if rows and all(row.agrees for row in rows) else 1
         if options.check or options.repair:
             # Damage may lie before the notebooks that were asked for, so all are looked at.
             steps = select_steps(plan, dataset=options.dataset, only=None, start=None)
@@ -71,7 +77,38 @@ def run_steps(steps: list[Step], options: argparse.Namespace, root: Path, *, who
     if whole and not any(outcome.reused for outcome in outcomes):
         record_cost(outcomes, seconds, memory.most, options.profile)
     print(closing_lines(outcomes, seconds, memory.most, root, options.profile))
+    rows = compared(steps, root, options.profile)
+    if rows:
+        print(f"\n{said_of(rows)}\n")
+    print(f"Every figure with its sentence and its numbers: {page_of(steps, root, rows)}")
     return 0
+
+
+def compared(steps: list[Step], root: Path, profile: str) -> list[reproduction.Compared]:
+    """Return the run's headline numbers beside the published ones; none for other profiles."""
+    if profile != runs.PUBLISHED_PROFILE:
+        return []
+    datasets = list(dict.fromkeys(step.dataset for step in steps if step.dataset))
+    yours = reproduction.results_of(root / "figures", datasets)
+    return reproduction.compare(yours, reproduction.published_results(root))
+
+
+def said_of(rows: list[reproduction.Compared]) -> str:
+    """Return the comparison for a terminal."""
+    verdict = reproduction.verdict(rows)
+    if not rows:
+        return verdict
+    title = "Your numbers beside the published ones (with 95 % intervals):"
+    return f"{title}\n{reproduction.as_text(rows)}\n{verdict}"
+
+
+def page_of(steps: list[Step], root: Path, rows: list[reproduction.Compared]) -> Path:
+    """Write the run's page and return where it lies."""
+    profile = steps[0].profile
+    datasets = dict.fromkeys(["all", *(step.dataset for step in steps if step.dataset)])
+    places = {name: runs.open_run(profile, name, root=root).figures for name in datasets}
+    folder = root / "data" / "runs" / profile
+    return write_page(folder, places, [step.output for step in steps], rows)
 
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
@@ -94,6 +131,11 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     add("--force", action="store_true", help="make everything again")
     add("--list", action="store_true", help="show what would run and why, and run nothing")
     add("--check", action="store_true", help="look for damaged artefacts, and run nothing")
+    add(
+        "--check-published",
+        action="store_true",
+        help="compare the last run with the published numbers, run nothing; 1 where they differ",
+    )
     add("--repair", action="store_true", help="discard damaged artefacts and make them again")
     return parser.parse_args(arguments)
 

@@ -80,11 +80,13 @@ def test_code_cells_are_short_enough_to_read(path):
             assert len(cell.source.splitlines()) <= 42, cell.source
 
 
+@pytest.mark.published
 @by_name
 def test_its_outputs_are_those_of_the_last_publication(path):
     assert book.state_of(path) in ("published", "bare")
 
 
+@pytest.mark.published
 def test_all_notebooks_are_published_or_none_is():
     states = {path.stem: book.state_of(path) for path in NOTEBOOKS}
     assert len(set(states.values())) == 1, states
