@@ -27,7 +27,7 @@ from book.sources import (
     write_notebook,
 )
 from semcal_utils import runs
-from semcal_utils.runs.reproduction import PUBLISHED
+from semcal_utils.runs.places import PUBLISHED
 
 PACKAGE = Path(__file__).parents[1] / "semcal_utils"
 # An untidy docstring still reads well; a page or a notebook must be clean.

@@ -17,7 +17,8 @@ from book.published import Published, prepare, write_notebooks
 from book.reported import filled
 from book.run_times import DATASETS, RUN_TIMES
 from semcal_utils import runs
-from semcal_utils.runs.reproduction import PUBLISHED, RESULTS, results_of
+from semcal_utils.runs.places import PUBLISHED
+from semcal_utils.runs.reproduction import RESULTS, results_of
 
 MEASURED = ("benchmarks.json", "load.json", "confirmation.json")
 """What `make bench`, `make load` and `make confirm` leave in `figures/`."""

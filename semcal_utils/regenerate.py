@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from semcal_utils import runs
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except PlanError as error:
         print(f"semcal_utils.regenerate: {error}", file=sys.stderr)
         return 2
+    steps = gathering_what_is_there(steps)
     try:
         if options.list:
             print(table_of_steps(steps))
@@ -61,6 +63,31 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nInterrupted. What was finished is kept: the same command goes on from there.")
         return 130
     return 1
+
+
+def gathering_what_is_there(steps: list[Step]) -> list[Step]:
+    """Let the notebooks about all datasets gather those that are run now or were run before.
+
+    Without this, a first run of one dataset would end at what the others have not made yet.
+    """
+    now = {step.dataset for step in steps}
+
+    def is_there(step: Step, dataset: str) -> bool:
+        folder = runs.project_root() / "data" / "runs" / step.profile / dataset
+        return dataset in now or (folder / runs.METRICS).is_file()
+
+    return [
+        step
+        if "DATASETS" not in step.parameters or now == {None}
+        else replace(
+            step,
+            parameters={
+                **step.parameters,
+                "DATASETS": [name for name in step.parameters["DATASETS"] if is_there(step, name)],
+            },
+        )
+        for step in steps
+    ]
 
 
 def run_steps(steps: list[Step], options: argparse.Namespace, root: Path, *, whole: bool) -> int:

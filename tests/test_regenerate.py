@@ -320,3 +320,12 @@ def test_all_that_a_cell_really_imports_is_among_the_files_behind_it():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(ran.stdout.split()) <= {str(path) for path in files_behind([cell])}
+
+
+def test_a_first_run_of_one_dataset_gathers_that_one(root):
+    arguments = ["--profile", "trial", "--dataset", "a"]
+    assert regenerate.main(arguments) == 0
+    executed = root / "data" / "runs" / "trial" / "notebooks" / "07_last.ipynb"
+    assert "['a']" in executed.read_text()
+    assert regenerate.main(["--profile", "trial"]) == 0
+    assert "['a', 'b']" in executed.read_text()

@@ -166,6 +166,11 @@ def test_only_the_published_profile_writes_into_the_figures_folder(tmp_path):
     )
 
 
+def test_a_dataset_never_takes_the_place_of_what_is_published(tmp_path):
+    with pytest.raises(ValueError, match="Choose another name"):
+        open_run("workbook", "published", root=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["../outside", "", ".hidden", "a/b"])
 def test_a_run_never_leaves_its_folder(tmp_path, name):
     with pytest.raises(ValueError, match="plain folder name"):

@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT_VARIABLE = "SEMCAL_ROOT"
 METRICS = "metrics.json"
 PUBLISHED_PROFILE = "workbook"
+PUBLISHED = Path("figures") / "published"
+"""What `make publish` writes; all else in `figures/` is what the last run drew."""
 
 # What to tell a reader who opens a notebook before the one that feeds it.
 MADE_BY = {

@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
-PUBLISHED = Path("figures") / "published"
+from semcal_utils.runs.places import PUBLISHED
+
 RESULTS = "results.json"
 REPORTED = ("paper", "stream")
 LEVEL = 0.05

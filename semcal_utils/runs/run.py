@@ -18,6 +18,7 @@ from semcal_utils.runs.errors import DamagedArtefact, MissingArtefact, storing
 from semcal_utils.runs.files import check_item_ids, digest, plain, write_atomically, write_json
 from semcal_utils.runs.places import (
     METRICS,
+    PUBLISHED,
     PUBLISHED_PROFILE,
     is_folder_name,
     maker_of,
@@ -281,6 +282,11 @@ def open_run(profile: str, dataset: str, *, root: Path | None = None) -> Run:
     for kind, name in (("profile", profile), ("dataset", dataset)):
         if not is_folder_name(name):
             raise ValueError(f"The {kind} name {name!r} must be a plain folder name.")
+    if (profile, dataset) == (PUBLISHED_PROFILE, PUBLISHED.name):
+        raise ValueError(
+            f"A dataset of the profile {profile} cannot be called {dataset!r}: "
+            f"{PUBLISHED.as_posix()}/ holds what is published. Choose another name."
+        )
     root = root or project_root()
     folder = root / "data" / "runs" / profile / dataset
     folder.mkdir(parents=True, exist_ok=True)
