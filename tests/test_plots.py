@@ -26,23 +26,6 @@ def test_label_bars_show_every_share_in_its_own_colour(ax):
     assert colours == {show.COLOURS["general"].upper(), show.COLOURS["real"].upper()}
 
 
-def test_an_undefined_reduction_is_written_out_and_gets_no_bar(ax):
-    table = pd.DataFrame(
-        {"reduction": [np.nan, 0.9], "low": [np.nan, 0.8], "high": [np.nan, 0.95]},
-        index=["baseline", "severe"],
-    )
-    show.plot_reduction_bars(table, ceiling=[np.nan, 1.0], ax=ax)
-    assert heights(ax) == [0.9]
-    assert "undefined" in texts(ax)
-    assert "90.0%" in texts(ax)
-
-
-def test_a_harmful_filter_has_room_below_zero(ax):
-    table = pd.DataFrame({"reduction": [-0.5], "low": [-0.8], "high": [-0.2]}, index=["mild"])
-    show.plot_reduction_bars(table, ax=ax)
-    assert ax.get_ylim()[0] < -0.5
-
-
 def test_a_heat_map_writes_shares_and_hatches_what_is_undefined(ax):
     table = pd.DataFrame({"mild": [0.97, np.nan]}, index=["pictures", "texts"])
     show.plot_heat_map(table, ax=ax)

@@ -21,7 +21,6 @@ from semcal_utils.worlds.made_worlds import (
     SEVERITIES,
     draw_calibration_part,
     draw_real_split,
-    severity_kl,
     target_frequencies,
 )
 
@@ -215,11 +214,6 @@ def test_missing_labels_are_named_by_row():
         draw_real_split(["a", None, "b"], target_kl=0.1, seed=0)
     with pytest.raises(ValueError, match="empty"):
         draw_real_split([], target_kl=0.1, seed=0)
-
-
-def test_an_unknown_severity_lists_the_choices():
-    with pytest.raises(ValueError, match="baseline, mild, moderate, severe"):
-        severity_kl("harsh")
 
 
 @settings(max_examples=50)

@@ -7,7 +7,6 @@ colour-blind safe set of Okabe and Ito).
 from semcal_utils.show.animation import (
     Card,
     Frame,
-    draw_frame,
     frame_places,
     save_stream_animation,
 )
@@ -59,7 +58,6 @@ from semcal_utils.show.results import (
     plot_expected_against_achieved,
     plot_heat_map,
     plot_metric_by_severity,
-    plot_reduction_bars,
 )
 from semcal_utils.show.starts import STARTS, plot_starts
 from semcal_utils.show.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
@@ -98,7 +96,6 @@ __all__ = [
     "coin_panel",
     "decision_wall",
     "draw_coin_filter",
-    "draw_frame",
     "draw_intervals",
     "explain_caption",
     "frame_places",
@@ -140,7 +137,6 @@ __all__ = [
     "plot_models_and_rivals",
     "plot_precision_recall",
     "plot_recipes",
-    "plot_reduction_bars",
     "plot_relative_table",
     "plot_reliability",
     "plot_robustness",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from semcal_utils.show.style import (
     frame_or_new,
     legend_above,
     percent,
-    reach_of,
     readable_on,
 )
 
@@ -54,64 +53,6 @@ def plot_convergence(
     lowest = min(float(np.nanmin(np.maximum(path, 1e-4))) for path in paths.values())
     ax.set_ylim(max(lowest * 0.6, 1e-4), None)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    return ax
-
-
-def plot_reduction_bars(
-    table: pd.DataFrame,
-    *,
-    ceiling: Sequence[float] | None = None,
-    label: str = "deception reduction, 95 % interval",
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the deception reduction per severity with its interval and the oracle's as a tick.
-
-    Args:
-        table: Index: severities. Columns `reduction`, `low`, `high` (shares of 1; nan where
-            undefined).
-        ceiling: The label oracle's reduction per severity.
-        label: What the bars are.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    places = np.arange(len(table))
-    values = table["reduction"].to_numpy(float)
-    shown = np.isfinite(values)
-    ax.bar(
-        places[shown],
-        values[shown],
-        0.56,
-        color=COLOURS["filtered"],
-        yerr=reach_of(values, table)[:, shown],
-        error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.2, "capsize": 4},
-        label=label,
-    )
-    for place in places[shown]:
-        ax.text(
-            place - 0.2,
-            max(values[place], 0) / 2,
-            f"{values[place]:.1%}",
-            ha="left",
-            va="center",
-            fontweight="bold",
-        )
-    for place in places[~shown]:
-        ax.text(place, 0.03, "undefined", ha="center", color=COLOURS["quiet"], style="italic")
-    if ceiling is not None:
-        kept = np.isfinite(np.asarray(ceiling, float)) & shown
-        ax.hlines(
-            np.asarray(ceiling)[kept],
-            places[kept] - 0.36,
-            places[kept] + 0.36,
-            color=COLOURS["oracle"],
-            linewidth=2.2,
-            label="label oracle (ceiling)",
-        )
-    ax.set_xticks(places, table.index)
-    ax.set_xlim(-0.55, len(places) - 0.45)
-    ax.set(ylabel="deception reduction", ylim=(min(0.0, np.nanmin([0.0, *values])) * 1.15, 1.08))
-    percent(ax)
-    legend_above(ax)
     return ax
 
 

@@ -6,7 +6,6 @@ from semcal_utils.worlds.made_worlds import (
     RealSplit,
     draw_calibration_part,
     draw_real_split,
-    severity_kl,
     target_frequencies,
 )
 
@@ -16,6 +15,5 @@ __all__ = [
     "RealSplit",
     "draw_calibration_part",
     "draw_real_split",
-    "severity_kl",
     "target_frequencies",
 ]

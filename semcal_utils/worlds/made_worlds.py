@@ -42,23 +42,6 @@ class RealSplit:
     note: str
 
 
-def severity_kl(severity: str) -> float:
-    """Look up the target KL(G‖R) of a severity.
-
-    Args:
-        severity: one of `SEVERITIES`.
-
-    Returns:
-        The target in nats.
-
-    Raises:
-        ValueError: the name is unknown.
-    """
-    if severity not in SEVERITIES:
-        raise ValueError(f"Unknown severity {severity!r}; choose one of {', '.join(SEVERITIES)}.")
-    return SEVERITIES[severity]
-
-
 def target_frequencies(
     general: ArrayLike, target_kl: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
