@@ -36,7 +36,7 @@ TESTS = {
         "test_oracles.py",
         "test_stream_recipe.py",
     ],
-    "splits": ["test_splits.py"],
+    "worlds": ["test_worlds.py"],
 }
 SECONDS = 300
 """Longer than any room's tests take; a mutant that does not end by then is killed."""
