@@ -6,8 +6,6 @@ Every source yields the same columns: ``item_id``, ``part``, ``label``, ``fine_l
 
 from __future__ import annotations
 
-import hashlib
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -117,23 +115,22 @@ def local_source(source: str, root: Path = Path()) -> Path | None:
 
 
 def source_state(source: str, root: Path = Path()) -> str:
-    """Return a digest that changes when a file of a source on this machine does.
+    """Return a digest that changes when a file that is read of a source on this machine does.
 
     Args:
-        source: As for ``load_items``.
+        source: As for ``load_items``, or the folder of a model.
         root: Where relative paths start.
 
     Returns:
-        A digest of the names, sizes and times of its files; ``""`` where there are none.
+        A digest of the names, sizes and times of those files; ``""`` where there are none.
     """
+    from semcal_utils.media.folder import files_read
+    from semcal_utils.runs.files import state_of_files
+
     path = local_source(source, root)
     if path is None:
         return ""
-    found = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        about = file.lstat()
-        found.update(f"{os.fsencode(file)!r} {about.st_size} {about.st_mtime_ns}\n".encode())
-    return found.hexdigest()[:16]
+    return state_of_files(files_read(path))
 
 
 def load_lessons(dataset: str, *, items: int, seed: int, progress: bool = True) -> Dataset:

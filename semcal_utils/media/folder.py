@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 SOUNDS = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+LITTER = frozenset({"Thumbs.db", "desktop.ini", "Icon\r"})
 _DESCRIPTIONS = ("label", "fine_label", "reference_caption")
 
 
@@ -147,6 +148,28 @@ def _check_name(path: Path) -> None:
         str(path).encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(f"The name of the file {str(path)!a} is not Unicode.") from error
+
+
+def files_read(path: Path) -> list[Path]:
+    """Return the files that a source or a model on this machine consists of, sorted.
+
+    What file managers and sync tools leave beside them is no part of it; beside pictures or sounds,
+    neither is anything but their table of metadata.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file()
+        and file.name not in LITTER
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    is_model = (path / "config.json").is_file()
+    media = [file for file in found if file.suffix.lower() in PICTURES | SOUNDS]
+    if is_model or not media:
+        return found
+    return sorted([*media, *(path / name for name in METADATA if (path / name).is_file())])
 
 
 def _described(root: Path, names: list[str], label: str) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from semcal_utils.models.fine_tuning import fine_tune, hold_out
 from semcal_utils.models.language_models import small_language_model, train_tokenizer
 from semcal_utils.models.model_folders import load_language_model
 from semcal_utils.runs import Run
+from semcal_utils.runs.files import state_of_files
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,10 @@ def train_model(
         "splits": run.fingerprint("splits.parquet"),
         **budget,
     }
-    own: dict[str, Any] = {"base": settings.base} if settings.base else {}
+    own: dict[str, Any] = {}
+    if settings.base:
+        # Another model in the same folder is another base.
+        own = {"base": settings.base, "base_state": state_of_base(settings.base)}
     own |= {"warmup_steps": settings.warmup_steps} if settings.warmup_steps else {}
     own |= {} if settings.weight_decay == 0.01 else {"weight_decay": settings.weight_decay}
     if split != "general":
@@ -218,6 +222,12 @@ def train_model(
 
     default = "models/general" if split == "general" else f"models/real_{split}"
     return _make_together(run, name or default, make, {**stamp, **own})
+
+
+def state_of_base(base: str) -> str:
+    """Return a digest of the files of a base model in a folder; nothing of an id."""
+    visible = (file for file in sorted(Path(base).rglob("[!.]*")) if file.is_file())
+    return state_of_files(visible) if Path(base).is_dir() else ""
 
 
 def _budget(settings: ModelSettings, split: str, start: str) -> dict[str, Any]:

@@ -21,7 +21,10 @@ CHANGES = {
     "parameters": "its parameters changed",
     "package": "the package changed",
     "inputs": "an earlier notebook ran again",
+    "outside": "a source or model of yours changed",
 }
+OUTSIDE = ("SOURCE", "CAPTIONER", "BASE")
+"""Parameters that may name files outside of the workbook."""
 
 
 def mark(step: Step) -> Path:
@@ -50,7 +53,7 @@ def reason_to_run(step: Step) -> str:
     if before != now:
         if changes := runs.changed_versions(before["versions"], now["versions"]):
             return changes
-        return next(why for part, why in CHANGES.items() if before[part] != now[part])
+        return next(why for part, why in CHANGES.items() if before.get(part) != now[part])
     if (run := run_of(step)) is None:
         return ""
     for name in found["artefacts"]:
@@ -102,7 +105,21 @@ def made_from(step: Step) -> dict[str, Any]:
         "versions": runs.library_versions(),
         "package": package_digest(code),
         "inputs": runs.digest(inputs_of(step)),
+        "outside": outside_of(step),
     }
+
+
+def outside_of(step: Step) -> dict[str, str]:
+    """Return the state of the sources and models that the parameters name, where they are files."""
+    named = {name: step.parameters.get(name) for name in OUTSIDE}
+    if not any(named.values()):
+        return {}
+    # Imported here alone: `runs` stands below all rooms, and embedded data need no look.
+    from semcal_utils.media import source_state
+
+    root = runs.project_root()
+    found = {name: source_state(str(value), root) for name, value in named.items() if value}
+    return {name: state for name, state in found.items() if state}
 
 
 def inputs_of(step: Step) -> dict[str, str]:

@@ -59,7 +59,7 @@ class Run:
             DamagedArtefact: A table of that name exists and is not what was written.
             StorageFailed: The table could not be written.
         """
-        stamp = stamps.stamp_of(parameters)
+        stamp = stamps.stamp_of(parameters, make)
         if not self._is_current(name, stamp):
             with locks.held(self.folder, name) as waited:
                 if not (waited and self._is_current(name, stamp)):
@@ -109,7 +109,7 @@ class Run:
             DamagedArtefact: A folder of that name exists and is not what was written.
             StorageFailed: The disk is full, or the run folder cannot be written to.
         """
-        stamp = stamps.stamp_of(parameters)
+        stamp = stamps.stamp_of(parameters, make)
         target = self.path(name)
         if self._is_current(name, stamp):
             return target, False
@@ -249,6 +249,8 @@ class Run:
         changes = stamps.changed_versions((found or {}).get("versions", {}), stamp["versions"])
         if found and changes:
             print(f"{name} is made again: {changes}.")
+        elif found and found.get("code") != stamp["code"]:
+            print(f"{name} is made again: the code that makes it changed.")
 
     def _not_sealed(self, name: str) -> DamagedArtefact:
         return DamagedArtefact(

@@ -10,14 +10,17 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
 NAME = PACKAGE.name
 DOTTED = re.compile(rf"{NAME}(\.\w{{1,80}})+")  # a module that is imported by its name
 # What runs a notebook, and with which environment, decides its outcome, too.
+PLUMBING = ("runs", "show", "regenerate.py", "__init__.py")
 ALWAYS = (f"{NAME}.runs.runner",)
 
 
@@ -27,11 +30,43 @@ def package_digest(cells: Iterable[str]) -> str:
     Args:
         cells: Sources of the code cells. One that is not plain Python counts as importing all.
     """
-    found = hashlib.sha256()
-    for file in files_behind(cells):
-        found.update(file.relative_to(PACKAGE).as_posix().encode())
-        found.update(hashlib.sha256(file.read_bytes()).digest())
-    return found.hexdigest()[:16]
+    return _digest({file: _digest_of_file(file) for file in files_behind(cells)})
+
+
+def code_behind(make: Callable[..., Any]) -> str:
+    """Return a digest of the package's files behind what makes an artefact.
+
+    For a maker of the package that is its module and what that imports; for one of a notebook, the
+    rooms that the notebook imports. Where artefacts lie and how figures look (`runs`, `show`)
+    changes no value, so an edit there makes nothing again.
+
+    Files count as they were when this process began: an edit after that is not what ran.
+    """
+    while isinstance(make, partial):
+        make = make.func
+    module = getattr(make, "__module__", None) or ""
+    if module.split(".")[0] == NAME:
+        names = [module]
+    else:
+        known = getattr(make, "__globals__", {})
+        names = [name for name in map(_imported_name, known.values()) if name.startswith(NAME)]
+    files = _with_data(_files_from(names, without=PLUMBING))
+    return _digest({file: AS_IMPORTED.get(file, "new") for file in files})
+
+
+def _imported_name(value: object) -> str:
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return str(value.__module__) if isinstance(value, type | FunctionType) else ""
+
+
+def _digest(files: Mapping[Path, str]) -> str:
+    listed = sorted((file.relative_to(PACKAGE).as_posix(), found) for file, found in files.items())
+    return hashlib.sha256(repr(listed).encode()).hexdigest()[:16]
+
+
+def _digest_of_file(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def files_behind(cells: Iterable[str]) -> list[Path]:
@@ -42,13 +77,23 @@ def files_behind(cells: Iterable[str]) -> list[Path]:
             waiting += names_in(ast.parse(cell), NAME)
         except SyntaxError:
             return sorted(_with_data(PACKAGE.rglob("*.py")))
-    seen: set[Path] = set()
+    return sorted(_with_data(_files_from(waiting)))
+
+
+def _files_from(names: Iterable[str], *, without: Container[str] = ()) -> set[Path]:
+    """Return the package's modules that names lead to, import by import.
+
+    Args:
+        names: Dotted names.
+        without: Rooms that are no part of it, nor what is reached through them alone.
+    """
+    waiting, seen = list(names), set()
     while waiting:
         for file in _files_of(waiting.pop()):
-            if file not in seen:
+            if file not in seen and file.relative_to(PACKAGE).parts[0] not in without:
                 seen.add(file)
                 waiting += _names_in_file(file)
-    return sorted(_with_data(seen))
+    return seen
 
 
 def names_in(tree: ast.AST, package: str) -> Iterator[str]:
@@ -97,3 +142,11 @@ def _with_data(files: Iterable[Path]) -> set[Path]:
             if file.is_file() and file.suffix not in (".py", ".pyc") and file.name[0] != "."
         )
     return found
+
+
+AS_IMPORTED = {
+    file: _digest_of_file(file)
+    for file in PACKAGE.rglob("*")
+    if file.is_file() and file.suffix != ".pyc" and not file.name.startswith(".")
+}
+"""Digests of the package's files when this process began."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from semcal_utils.runs.files import plain
+from semcal_utils.runs.sources import code_behind
 
 FORCE_VARIABLE = "SEMCAL_FORCE"
 LIBRARIES = ("semcal-utils", "torch", "transformers", "datasets", "numpy", "scikit-learn")
@@ -42,9 +43,18 @@ def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     )
 
 
-def stamp_of(parameters: Mapping[str, object]) -> dict[str, Any]:
-    """Return what an artefact depends on: parameters, as JSON types, and library versions."""
-    return {"parameters": plain(parameters), "versions": library_versions()}
+def stamp_of(parameters: Mapping[str, object], make: Callable[..., Any]) -> dict[str, Any]:
+    """Return what an artefact depends on: parameters, as JSON types, library versions and code.
+
+    Args:
+        parameters: What the artefact is made with.
+        make: Its maker; the package's code behind it counts.
+    """
+    return {
+        "parameters": plain(parameters),
+        "versions": library_versions(),
+        "code": code_behind(make),
+    }
 
 
 def force_mark() -> dict[str, str]:

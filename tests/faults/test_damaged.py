@@ -99,7 +99,7 @@ def test_damaged_numbers_are_named_and_not_built_upon(run):
 
 def test_what_carries_no_seal_is_not_used_but_made_again(run):
     table = pa.Table.from_pandas(captions(), preserve_index=False)
-    stamp = json.dumps(runs.stamps.stamp_of({})).encode()
+    stamp = json.dumps(runs.stamps.stamp_of({}, dict)).encode()
     as_before = table.replace_schema_metadata({b"provenance": stamp})
     pq.write_table(as_before, run.path("captions.parquet"))
     with pytest.raises(DamagedArtefact, match="no seal"):
