@@ -40,6 +40,8 @@ def read_notebook(path: Path) -> Notebook:
         raise PublishingError(
             path.stem, None, f"it has notebook format {version}, not 4", "save it with JupyterLab 4"
         )
+    for place, cell in enumerate(cells):
+        cell.setdefault("id", f"place-{place:02d}")  # some tools leave it out
     return dict(found)
 
 

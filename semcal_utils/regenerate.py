@@ -11,7 +11,6 @@ import argparse
 import os
 import sys
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,9 +20,11 @@ from semcal_utils import runs
 from semcal_utils.runs import reproduction
 from semcal_utils.runs.chains import MemoryWatch, Outcome, run_all
 from semcal_utils.runs.marks import mark, reason_to_run, run_of
+from semcal_utils.runs.notebook_files import UnreadableNotebook
 from semcal_utils.runs.plan import PlanError, Step, make_plan, select_steps
 from semcal_utils.runs.report_page import write_page
 from semcal_utils.runs.runner import NotebookFailed
+from semcal_utils.runs.terminal import run_command
 
 EXPECTED = ("", "not finished before", "forced", "an earlier notebook ran again")
 """Reasons to run that need no mention."""
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.check:
                 return 1 if damaged else 0
         return run_steps(steps, options, root, whole=len(steps) == len(plan))
-    except NotebookFailed as failure:
+    except (NotebookFailed, UnreadableNotebook) as failure:
         print(f"\n{failure}", file=sys.stderr)
     except (runs.StorageFailed, runs.DamagedArtefact) as failure:
         print(f"\nsemcal_utils.regenerate: {failure}", file=sys.stderr)
@@ -269,19 +270,4 @@ def closing_lines(
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BrokenPipeError:
-        # Whoever read our lines, such as `head`, has gone: no reason to say anything.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as error:
-        reason = (str(error).splitlines() or [""])[0]
-        print(
-            f"semcal_utils.regenerate: this is a mistake of the workbook, not yours "
-            f"({type(error).__name__}: {reason}). What was finished is kept. Please report what "
-            "follows.",
-            file=sys.stderr,
-        )
-        traceback.print_exc()
-        sys.exit(1)
+    sys.exit(run_command("semcal_utils.regenerate", main))

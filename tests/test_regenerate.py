@@ -329,3 +329,80 @@ def test_a_first_run_of_one_dataset_gathers_that_one(root):
     assert "['a']" in executed.read_text()
     assert regenerate.main(["--profile", "trial"]) == 0
     assert "['a', 'b']" in executed.read_text()
+
+
+def saved_elsewhere(path):
+    """Take out of a notebook what other tools leave out."""
+    import json
+
+    found = json.loads(path.read_text())
+    for cell in found["cells"]:
+        del cell["id"]
+    found.update(metadata={"colab": {"provenance": []}}, nbformat_minor=0)
+    path.write_text(json.dumps(found))
+
+
+def test_a_notebook_saved_by_another_tool_runs_and_stays_finished(root, capsys, recwarn):
+    saved_elsewhere(root / "notebooks" / "01_first.ipynb")
+    arguments = ["--profile", "trial", "--dataset", "a", "--only", "01"]
+    assert regenerate.main(arguments) == 0
+    assert "1 notebooks run, 0 up to date" in capsys.readouterr().out
+    assert regenerate.main(arguments) == 0
+    assert "0 notebooks run, 1 up to date" in capsys.readouterr().out
+    assert not [warning for warning in recwarn if "id" in str(warning.message).lower().split()]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1]", '{"cells": 3, "nbformat": 4}', "\x00", '{"nbformat": 9}']
+)
+def test_a_file_that_is_no_notebook_is_named_with_a_remedy(root, capsys, content):
+    (root / "notebooks" / "01_first.ipynb").write_text(content)
+    assert regenerate.main(["--profile", "trial"]) == 2
+    said = capsys.readouterr().err
+    assert "01_first.ipynb" in said
+    assert "take it from the repository again" in said
+
+
+def test_a_notebook_that_is_a_folder_or_bytes_of_another_kind_is_named(root, capsys):
+    path = root / "notebooks" / "01_first.ipynb"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert regenerate.main(["--profile", "trial"]) == 2
+    path.unlink()
+    path.mkdir()
+    assert regenerate.main(["--profile", "trial"]) == 2
+    assert capsys.readouterr().err.count("01_first.ipynb") == 2
+
+
+def test_the_interpreter_that_runs_this_runs_the_notebooks(root, monkeypatch, tmp_path):
+    import json
+    import sys
+
+    foreign = tmp_path / "foreign" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    broken = {"argv": ["/nowhere/python", "{connection_file}"], "display_name": "Python 3"}
+    (foreign / "kernel.json").write_text(json.dumps({**broken, "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "foreign"))
+    notebook(root, "01_first", "import sys\nprint(sys.executable)")
+    assert regenerate.main(["--profile", "trial", "--dataset", "a", "--only", "01"]) == 0
+    executed = root / "data" / "runs" / "trial" / "a" / "notebooks" / "01_first.ipynb"
+    assert sys.executable in executed.read_text()
+
+
+def test_a_package_that_a_cell_misses_is_named_with_the_remedy(root, capsys):
+    notebook(root, "01_first", "import a_package_nobody_has")
+    assert regenerate.main(["--profile", "trial", "--dataset", "a", "--only", "01"]) == 1
+    assert "make install" in capsys.readouterr().err
+
+
+def test_a_row_that_is_added_to_a_source_makes_its_reader_run_again(root, capsys):
+    table = root / "posts.csv"
+    table.write_text("text,label\nhello,a\n")
+    notebook(root, "01_first", "print(SOURCE)", parameters=PARAMETERS + "\nSOURCE: str = ''")
+    profile(root, "trial", "datasets: {a: {SOURCE: posts.csv}}")
+    arguments = ["--profile", "trial", "--only", "01"]
+    assert regenerate.main(arguments) == 0
+    assert regenerate.main(arguments) == 0
+    assert "0 notebooks run" in capsys.readouterr().out
+    table.write_text("text,label\nhello,a\ngoodbye,b\n")
+    assert regenerate.main(arguments) == 0
+    assert "(a source or model of yours changed)" in capsys.readouterr().out

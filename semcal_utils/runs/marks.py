@@ -10,9 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from semcal_utils import runs
+from semcal_utils.runs.notebook_files import read_notebook
 from semcal_utils.runs.plan import Step
 from semcal_utils.runs.sources import package_digest
 
@@ -97,7 +96,7 @@ def record_finished(step: Step, state: dict[str, Any], seconds: float) -> None:
 
 def made_from(step: Step) -> dict[str, Any]:
     """Return all that a notebook's outcome depends on, as digests."""
-    notebook = nbformat.read(step.source, as_version=4)
+    notebook = read_notebook(step.source)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return {
         "notebook": runs.digest([[cell.cell_type, cell.source] for cell in notebook.cells]),

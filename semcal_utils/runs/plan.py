@@ -22,6 +22,7 @@ import papermill
 import yaml
 
 from semcal_utils.runs import is_folder_name
+from semcal_utils.runs.notebook_files import UnreadableNotebook, read_notebook
 
 KNOWN_KEYS = {"description", "shared", "notebooks", "datasets"}
 FIRST, LAST = "00", "07"
@@ -117,6 +118,8 @@ def read_profile(profile: str, root: Path) -> dict[str, Any]:
         raise PlanError(f"There is no profile {profile!r}; choose from {choices}.")
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise PlanError(f"{path} cannot be read: {error.strerror or error}.") from error
     # Dates that do not exist and keys that cannot be keys fail outside of YAML's own errors.
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise PlanError(f"{path.name} is not readable as YAML: {error}") from error
@@ -166,9 +169,13 @@ def find_notebooks(root: Path) -> dict[str, Path]:
 
 def declared_parameters(path: Path) -> dict[str, tuple[str, str]]:
     """Return what a notebook's `parameters` cell declares: name to (type, default as written)."""
+    try:
+        notebook = read_notebook(path)
+    except UnreadableNotebook as error:
+        raise PlanError(str(error)) from error
     return {
         name: (re.split(r"\[", about["inferred_type_name"])[0], about["default"])
-        for name, about in papermill.inspect_notebook(str(path)).items()
+        for name, about in papermill.inspect_notebook(notebook).items()
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from semcal_utils import runs
+from semcal_utils.runs.notebook_files import UnreadableNotebook, read_notebook
 from semcal_utils.runs.plan import Step
 
 SENTENCES = ("StorageFailed", "DamagedArtefact", "MissingArtefact")
@@ -40,6 +42,8 @@ def run_step(step: Step, *, place: int = 0) -> None:
             step.output.parent.mkdir(parents=True, exist_ok=True)
             keep_side_files_in(runtime)
             _execute(step, title, place)
+    except UnreadableNotebook as error:
+        raise NotebookFailed(str(error)) from error
     except PapermillExecutionError as error:
         raise NotebookFailed(
             describe(step, error.exec_count, error.source, error.ename, error.evalue)
@@ -52,11 +56,18 @@ def run_step(step: Step, *, place: int = 0) -> None:
         source = running_cell(step.output)
         reason = "the kernel died (is there enough memory?)"
         raise NotebookFailed(describe(step, None, source, "", reason)) from error
+    except RuntimeError as error:
+        if "Kernel" not in str(error):
+            raise
+        raise NotebookFailed(
+            f"{step.notebook}: Python's kernel does not start ({error}). `make install` puts it "
+            "right; a program that guards the machine may also forbid it to listen on loopback."
+        ) from error
 
 
 def _execute(step: Step, title: str, place: int) -> None:
     papermill.execute_notebook(
-        str(step.source),
+        read_notebook(step.source),
         str(step.output),
         parameters=step.parameters,
         cwd=str(step.source.parent),
@@ -82,6 +93,8 @@ def describe(step: Step, count: int | None, source: str, kind: str, reason: str)
     cell = f"cell [{count}]" if count is not None else "a cell"
     lines = "\n".join(f"    {line}" for line in source.strip().splitlines())
     error = f"{kind}: {reason}" if kind else reason
+    if kind == "ModuleNotFoundError":
+        error += "\n  `make install` installs all that the workbook needs."
     return (
         f"{step.notebook}{of} stopped in {cell}:\n\n{lines}\n\n  {error}\n\n"
         f"The executed copy, with the full traceback, is {step.output}."
@@ -108,6 +121,19 @@ def keep_side_files_in(folder: Path) -> None:
         place = folder / variable.lower()
         place.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault(variable, str(place))
+    put_own_kernel_first(folder / "jupyter")
     os.environ["SEMCAL_HEADLESS"] = "1"
     # papermill and the kernel warn about frozen modules and a missing debugger on every start.
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+
+def put_own_kernel_first(folder: Path) -> None:
+    """Let `python3` mean the interpreter that runs this, whatever kernels are installed."""
+    place = folder / "kernels" / "python3"
+    place.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": "Python 3", "language": "python"}
+    runs.write_json(place / "kernel.json", spec)
+    known = os.environ.get("JUPYTER_PATH", "")
+    if str(folder) not in known.split(os.pathsep):
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder), known]))

@@ -234,7 +234,7 @@ def test_a_command_that_is_asked_for_nonsense_answers_in_a_sentence(
     assert "Traceback" not in said
 
 
-def test_a_mistake_of_the_workbook_itself_begins_with_a_sentence(tmp_path):
+def test_a_file_that_is_no_notebook_is_no_mistake_of_the_workbook(tmp_path):
     (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
     (tmp_path / "notebooks" / "profiles" / "tiny.yaml").write_text("datasets: {a: {}}")
     (tmp_path / "notebooks" / "01_first.ipynb").write_text("no notebook at all")
@@ -245,5 +245,6 @@ def test_a_mistake_of_the_workbook_itself_begins_with_a_sentence(tmp_path):
         check=False,
         env={**os.environ, "SEMCAL_ROOT": str(tmp_path)},
     )
-    assert ran.returncode == 1
-    assert ran.stderr.startswith("semcal_utils.regenerate: this is a mistake of the workbook")
+    assert ran.returncode == 2
+    assert "01_first.ipynb is no notebook" in ran.stderr
+    assert "Traceback" not in ran.stderr
