@@ -25,6 +25,10 @@ VOLATILE_LINE = re.compile(
 LOCAL_PATH = re.compile(
     r"(?<![\w./-])(?:/(?:home|root|Users|tmp|work|mnt|var|opt|private)/[\w.@-]+|[A-Za-z]:\\+[\w.@-]+\\)"
 )
+# Where a warning was raised, and the line that raised it; what it says is the reader's.
+WARNED_FROM = re.compile(
+    r"^[^\n]{1,400}\.py:\d{1,6}: (\w{0,40}Warning: [^\n]{0,2000}\n)(?:  [^\n]{0,400}\n)?", re.M
+)
 MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]{6,16}")
 STYLER_ID = re.compile(r"\bT_([0-9a-f]{5})(?=[_\"'\s{>,]|$)")
 
@@ -74,7 +78,8 @@ def is_kept(output: Output) -> bool:
 def steady(output: Output, cell_id: str, order: int) -> Output | None:
     """Return an output without what changes from run to run, or None when nothing is left."""
     if output["output_type"] == "stream":
-        lines = as_lines(MEMORY_ADDRESS.sub(" at 0x…", as_text(output["text"])))
+        said = WARNED_FROM.sub(r"\1", as_text(output["text"]))
+        lines = as_lines(MEMORY_ADDRESS.sub(" at 0x…", said))
         lines = [line for line in lines if not VOLATILE_LINE.search(line) and "\r" not in line]
         if not "".join(lines).strip():
             return None

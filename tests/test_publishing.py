@@ -248,10 +248,14 @@ def test_a_notebook_too_large_for_a_page_is_refused_by_its_heaviest_cell(tmp_pat
 
 def test_the_command_line_says_it_in_one_line_and_fails(project, monkeypatch, capsys):
     monkeypatch.setenv("SEMCAL_ROOT", str(project))
-    assert main(["notebooks"]) == 0
-    assert "00_tiny" in capsys.readouterr().out
+    (project / "README.md").write_text("# Tiny")
+    before = {path: path.read_bytes() for path in project.rglob("*.ipynb")}
+    assert main(["publish"]) == 1
+    assert "city_pictures: its results are missing" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in project.rglob("*.ipynb")} == before
+    assert not (project / "figures" / "published").exists()
     (project / "data" / "runs" / "workbook" / "notebooks" / f"{NAME}.ipynb").unlink()
-    assert main(["notebooks"]) == 1
+    assert main(["publish"]) == 1
     assert "no executed copy" in capsys.readouterr().err
 
 
@@ -300,3 +304,11 @@ def test_a_heavy_animation_keeps_its_duration_and_its_last_frame():
 
 def test_a_reading_is_spoken_without_marks():
     assert spoken("**Read the figure:** [a](b.png) is *2* `x`") == "a is 2 x"
+
+
+def test_a_warning_is_published_without_the_place_it_came_from():
+    from book.outputs import steady
+
+    text = "/work/a/semcal_utils/x.py:93: UserWarning: R holds no 'food'.\n  recipe = fit(\nafter\n"
+    output = {"output_type": "stream", "name": "stderr", "text": text}
+    assert steady(output, "cell-01", 1)["text"] == ["UserWarning: R holds no 'food'.\n", "after\n"]
