@@ -122,7 +122,7 @@ def _comparison(rows: list[Compared]) -> list[str]:
 def _figure(path: Path, folder: Path, reading: str) -> str:
     title = path.stem[3:].replace("_", " ").capitalize()
     where = quote(Path(os.path.relpath(path, folder)).as_posix())
-    said = _emphasised(reading)
+    said = _emphasised(reading[:1].upper() + reading[1:])
     numbers = path.with_suffix(".json")
     behind = ""
     if numbers.is_file():
