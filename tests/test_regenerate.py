@@ -406,3 +406,49 @@ def test_a_row_that_is_added_to_a_source_makes_its_reader_run_again(root, capsys
     table.write_text("text,label\nhello,a\ngoodbye,b\n")
     assert regenerate.main(arguments) == 0
     assert "(a source or model of yours changed)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{}, {"kernelspec": None}, {"kernelspec": {"name": "python3", "display_name": "Python"}}],
+)
+@pytest.mark.parametrize("minor", [0, 4, 5])
+def test_what_a_tool_left_out_is_filled_in_the_same_way_every_time(root, about, minor):
+    import json
+
+    from book.sources import read_notebook as as_the_book_reads
+    from semcal_utils.runs.notebook_files import read_notebook
+
+    path = root / "notebooks" / "01_first.ipynb"
+    found = json.loads(path.read_text())
+    for cell in found["cells"]:
+        for name in ("id", "outputs", "execution_count"):
+            cell.pop(name, None)
+    path.write_text(json.dumps({**found, "metadata": about, "nbformat_minor": minor}))
+    read = read_notebook(path)
+    assert read == read_notebook(path)
+    ids = [cell["id"] for cell in as_the_book_reads(path)["cells"]]
+    assert [cell.id for cell in read.cells] == ids
+    assert make_plan("trial", root)[1].parameters["ITEMS"] == 5
+
+
+@pytest.mark.parametrize("content", ['{"cells": [], "nbformat": 4}', '{"nbformat": 3}'])
+def test_an_old_or_empty_notebook_is_named_with_a_remedy(root, capsys, content):
+    (root / "notebooks" / "01_first.ipynb").write_text(content)
+    assert regenerate.main(["--profile", "trial"]) == 2
+    said = capsys.readouterr().err
+    assert "01_first.ipynb is no notebook" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("cell", "remedy"),
+    [
+        ("from numpy import nothing_of_the_kind", "`make install`"),
+        ("raise MemoryError", "--jobs 1"),
+    ],
+)
+def test_what_the_machine_lacks_comes_with_a_remedy(root, capsys, cell, remedy):
+    notebook(root, "01_first", cell)
+    assert regenerate.main(["--profile", "trial", "--dataset", "a", "--only", "01"]) == 1
+    assert remedy in capsys.readouterr().err

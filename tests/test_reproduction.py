@@ -110,7 +110,8 @@ def project(tmp_path, monkeypatch):
     figures.mkdir(parents=True)
     (figures / "02_severities.json").write_text('{"profile": "workbook", "mild": {"kl": 0.1}}')
     (figures / "05_recipes.json").write_text(json.dumps({"rows": [row()]}))
-    source = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Tiny"}
+    source = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     for name in ("00_start", "01_only", "07_end"):
         (tmp_path / "notebooks" / f"{name}.ipynb").write_text(json.dumps(source))
     return tmp_path

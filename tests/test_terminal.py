@@ -58,3 +58,14 @@ def test_a_terminal_without_greek_letters_stops_nothing(monkeypatch):
     assert run_command("command", lambda: print("KL(G‖R) ≤ 0.4") or 0) == 0
     narrow.flush()
     assert b"KL(G\\u2016R)" in narrow.buffer.getvalue()
+
+
+def test_a_process_killed_from_outside_is_the_machines():
+    from concurrent.futures.process import BrokenProcessPool
+
+    from semcal_utils.runs.terminal import fault_of_the_machine
+
+    assert "--jobs 1" in fault_of_the_machine(BrokenProcessPool("terminated abruptly"))
+    broken = ImportError("DLL load failed", name="torch._C")
+    assert "`make install`" in fault_of_the_machine(broken)
+    assert fault_of_the_machine(ImportError("no name x", name="semcal_utils.runs")) == ""

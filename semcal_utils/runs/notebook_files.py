@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
+import json
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.validator import MissingIDFieldWarning
 
 from semcal_utils.runs.errors import storage_error
 
@@ -28,16 +28,11 @@ def read_notebook(path: Path) -> NotebookNode:
     """
     remedy = "open and save it in JupyterLab, or take it from the repository again"
     try:
-        text = path.read_text(encoding="utf-8")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MissingIDFieldWarning)
-            warnings.simplefilter("ignore", FutureWarning)
-            notebook = nbformat.reads(text, as_version=4)
-        for place, cell in enumerate(notebook.cells):
-            cell.setdefault("id", f"place-{place:02d}")
-            cell.setdefault("metadata", NotebookNode())
-            str(cell.cell_type), str(cell.source)
-        notebook.metadata.setdefault("kernelspec", NotebookNode(PYTHON))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["nbformat"] != 4 or not found["cells"]:
+            raise ValueError(f"format {found['nbformat']}, {len(found.get('cells', []))} cells")
+        notebook = nbformat.v4.reads(json.dumps(completed(found)))
+        nbformat.validate(notebook)
     except OSError as error:
         if storage_error(error):
             raise
@@ -46,8 +41,25 @@ def read_notebook(path: Path) -> NotebookNode:
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UnreadableNotebook(f"{path} is no notebook ({reason}); {remedy}.") from error
-    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
     language = notebook.metadata.kernelspec.get("language", "python")
     if language.lower() != "python":
         raise UnreadableNotebook(f"{path} is a notebook in {language}, not in Python; {remedy}.")
     return notebook
+
+
+def completed(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a notebook of format 4 with what its last tool left out.
+
+    This comes before anything validates it: `nbformat` would give cells another id every time.
+    """
+    found["nbformat_minor"] = max(found.get("nbformat_minor", 0), 5)
+    for place, cell in enumerate(found["cells"]):
+        cell.setdefault("id", f"place-{place:02d}")
+        cell.setdefault("metadata", {})
+        if cell["cell_type"] == "code":
+            cell.setdefault("outputs", [])
+            cell.setdefault("execution_count", None)
+    about = found.setdefault("metadata", {})
+    spoken = (about.get("language_info") or {}).get("name", PYTHON["language"])
+    about["kernelspec"] = {**PYTHON, "language": spoken, **(about.get("kernelspec") or {})}
+    return found

@@ -93,8 +93,11 @@ def describe(step: Step, count: int | None, source: str, kind: str, reason: str)
     cell = f"cell [{count}]" if count is not None else "a cell"
     lines = "\n".join(f"    {line}" for line in source.strip().splitlines())
     error = f"{kind}: {reason}" if kind else reason
-    if kind == "ModuleNotFoundError":
+    # A name that this package lacks is a mistake of the workbook, and no installation mends it.
+    if kind in ("ModuleNotFoundError", "ImportError") and "semcal_utils" not in reason:
         error += "\n  `make install` installs all that the workbook needs."
+    if kind == "MemoryError":
+        error += "\n  Close other programs, lower ITEMS in the profile or run with --jobs 1."
     return (
         f"{step.notebook}{of} stopped in {cell}:\n\n{lines}\n\n  {error}\n\n"
         f"The executed copy, with the full traceback, is {step.output}."

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 
 KEPT = "What was finished is kept: the same command goes on from there."
 
@@ -43,7 +44,8 @@ def run_command(name: str, main: Callable[[], int | None]) -> int:
 def fault_of_the_machine(error: BaseException | None) -> str:
     """Say what the machine or a file did, in one sentence; nothing where the workbook is at fault.
 
-    Exceptions that this one was raised from are looked at, too: libraries wrap what they meet.
+    Exceptions that this one was raised from are looked at, too: libraries wrap what they meet. One
+    that merely came up while another was handled is a fault of its own.
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
@@ -51,10 +53,19 @@ def fault_of_the_machine(error: BaseException | None) -> str:
         absent = str(error.name) if isinstance(error, ModuleNotFoundError) else ""
         if absent and not absent.startswith("semcal_utils"):
             return f"the package {absent!r} is not installed; run `make install`."
+        if isinstance(error, ImportError) and not (error.name or "semcal_utils").startswith(
+            "semcal_utils"
+        ):
+            return f"the package {error.name!r} cannot be used ({error}); run `make install`."
+        if isinstance(error, BrokenProcessPool):
+            return (
+                "a process of the run was stopped from outside, most often for want of memory; "
+                "close other programs or run with --jobs 1."
+            )
         if isinstance(error, MemoryError):
             return "there is not enough memory; close other programs or lower ITEMS in the profile."
         if isinstance(error, OSError):
             place = f" ({error.filename})" if error.filename else ""
             return f"the system refused: {error.strerror or error}{place}; mend that and run again."
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
     return ""
