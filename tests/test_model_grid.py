@@ -167,7 +167,7 @@ def test_two_processes_train_the_grid_together(tmp_path):
     (tmp_path / "notebooks" / "profiles" / "tiny.yaml").write_text(PROFILE)
     captioned_run(tmp_path)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*launcher, "-m", "semcal_utils.models.grid", "--profile", "tiny"]
+    command = [*launcher, "-m", "semcal_utils.models", "--profile", "tiny"]
     environment = {**os.environ, "SEMCAL_ROOT": str(tmp_path), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, cwd=project_root(), timeout=300

@@ -1,4 +1,4 @@
-"""The command `python -m semcal_utils.models.grid`: train, or cost, every model of a profile."""
+"""The command `python -m semcal_utils.models`: train, or cost, every model of a profile."""
 
 from __future__ import annotations
 
