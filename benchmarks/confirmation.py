@@ -14,73 +14,63 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from semcal_utils import runs
+from semcal_utils import runs, worlds
 from semcal_utils.acceptance import log_ratios, paper_log_ratios
 from semcal_utils.acceptance.hindsight import hindsight
+from semcal_utils.acceptance.label_matched import gather_evidence
 from semcal_utils.acceptance.oracles import label_oracle_pass_rate
-from semcal_utils.acceptance.stream_recipe import stream_evidence
-from semcal_utils.divergence.frequencies import label_frequencies
+from semcal_utils.acceptance.recipes import load_recipes
 from semcal_utils.divergence.intervals import FilterMeasures, measure_filter
 
 MARKS = {"library_docs": 0.93, "city_pictures": 0.98, "city_sounds": 0.98}
-"""Least deception reduction of the stream recipe above baseline."""
+"""Least deception reduction of the label_matched recipe above baseline."""
 
 
 def measure_run(run: runs.Run) -> pd.DataFrame:
-    """Measure one dataset of one profile at every severity.
+    """Measure one dataset of one profile at every world.
 
     Args:
         run: a run that notebook 03 has finished.
 
     Returns:
-        One row per severity: reductions of the three recipes with the stream's interval, the
-        stream's pass rate and its share of the label oracle's, what the chosen power of the log
+        One row per world: reductions of the three recipes with label_matched's interval, its
+        pass rate and its share of the label oracle's, what the chosen power of the log
         ratio and the whole recipe lost against hindsight, what estimated frequencies cost, and
         KL(kept‖R) with its noise band.
     """
-    captions = run.load_table("captions.parquet").set_index("item_id")["label"]
-    belongs = run.load_table("splits.parquet")
-    recipes = run.load_table("acceptance/all_recipes.parquet")
-    unlabelled = run.load_table("acceptance/without_labels.parquet")
-    categories = sorted(captions.unique())
-    general_ids = belongs.loc[belongs["severity"] == "general", "item_id"]
-    general = label_frequencies(captions[general_ids], categories)
+    split = worlds.open(run)
+    recipes = load_recipes(run)
+    unlabelled = run.load_table("without_labels.parquet")
     rows = []
-    for severity in dict.fromkeys(recipes["severity"]):
-        members = belongs.loc[belongs["severity"] == severity, "item_id"]
-        real = label_frequencies(captions[members], categories)
-        both = recipes[recipes["severity"] == severity].merge(
-            unlabelled.loc[
-                unlabelled["severity"] == severity, ["item_id", "accept_probability", "posterior"]
-            ],
-            on="item_id",
-            validate="one_to_one",
+    for world in split.names:
+        here = recipes[recipes["world"] == world]
+        by_recipe = here.pivot(index="item_id", columns="recipe", values="accept_probability")
+        both = unlabelled[unlabelled["world"] == world].merge(
+            by_recipe, left_on="item_id", right_index=True, validate="one_to_one"
         )
-        row = _reached(both[both["part"] == "general_test"], real, general, categories)
-        lost = _hindsight(run, severity, both, real, general, categories)
-        rows.append({"profile": run.profile, "dataset": run.dataset, "severity": severity} | row)
-        rows[-1] |= lost
+        row = _reached(both[both["part"] == "general_test"], split, world)
+        lost = _hindsight(run, both, split, world)
+        rows.append({"profile": run.profile, "dataset": run.dataset, "world": world} | row | lost)
     return pd.DataFrame(rows)
 
 
-def _reached(
-    test: pd.DataFrame, real: np.ndarray, general: np.ndarray, categories: list[str]
-) -> dict[str, object]:
+def _reached(test: pd.DataFrame, split: worlds.Worlds, world: str) -> dict[str, object]:
     def measure(column: str) -> FilterMeasures:
-        return measure_filter(test["label"], test[column], real, categories)
+        return measure_filter(test["label"], test[column], split.real[world], split.labels)
 
-    stream, estimated = measure("accept_stream"), measure("accept_probability")
-    reduction = stream.deception_reduction
+    matched, estimated = measure("label_matched"), measure("accept_probability")
+    reduction = matched.deception_reduction
     return {
-        "paper": measure("accept_paper").deception_reduction.value,
-        "item": measure("accept_item").deception_reduction.value,
-        "stream": reduction.value,
+        "paper": measure("paper").deception_reduction.value,
+        "item_calibrated": measure("item_calibrated").deception_reduction.value,
+        "label_matched": reduction.value,
         "low": reduction.low,
         "high": reduction.high,
-        "pass rate": stream.pass_rate.value,
-        "of oracle's": stream.pass_rate.value / label_oracle_pass_rate(general, real),
-        "kl": stream.filtered_kl.value,
-        "noise band": stream.filtered_noise_band,
+        "pass rate": matched.pass_rate.value,
+        "of oracle's": matched.pass_rate.value
+        / label_oracle_pass_rate(split.general, split.real[world]),
+        "kl": matched.filtered_kl.value,
+        "noise band": matched.filtered_noise_band,
         "em lost": reduction.value - estimated.deception_reduction.value,
         "em kl": estimated.filtered_kl.value,
         "em band": estimated.filtered_noise_band,
@@ -88,20 +78,19 @@ def _reached(
 
 
 def _hindsight(
-    run: runs.Run,
-    severity: str,
-    both: pd.DataFrame,
-    real: np.ndarray,
-    general: np.ndarray,
-    categories: list[str],
+    run: runs.Run, both: pd.DataFrame, split: worlds.Worlds, world: str
 ) -> dict[str, object]:
-    scored = run.load_table(f"token_log_probs/{severity}.parquet").set_index("item_id")
+    scored = run.load_table(f"token_log_probs/{world}.parquet").set_index("item_id")
     scored = scored.loc[both["item_id"]]
     pair = scored["log_prob_real"], scored["log_prob_general"]
     ratios = {"log ratio": log_ratios(*pair), "clipped log ratio": paper_log_ratios(*pair)}
-    evidence = stream_evidence(ratios, np.stack(both["posterior"]), general, real)
+    evidence = gather_evidence(
+        ratios, np.stack(both["posterior"]), split.general, split.real[world]
+    )
     own = (both["part"] == "general_train").to_numpy()
-    table = hindsight(evidence, both["label"], real, categories, own, general=general)
+    table = hindsight(
+        evidence, both["label"], split.real[world], split.labels, own, general=split.general
+    )
     by_kind = table.set_index("estimator")
     return {
         "ratio alone": by_kind.loc["log ratio", "deception_reduction"],
@@ -118,15 +107,19 @@ def verdicts(results: pd.DataFrame) -> pd.DataFrame:
         results: rows of `measure_run`.
 
     Returns:
-        One row per profile, dataset and mark: the worst value over severities, the mark, and met.
+        One row per profile, dataset and mark: the worst value over worlds, the mark, and met.
     """
     rows = []
     for (profile, dataset), table in results.groupby(["profile", "dataset"], sort=False):
-        above = table[table["stream"].notna()]
-        honest = table[table["stream"].isna()]
-        recipe_lost = (above["best of all"] - above["stream"]).max()
+        above = table[table["label_matched"].notna()]
+        honest = table[table["label_matched"].isna()]
+        recipe_lost = (above["best of all"] - above["label_matched"]).max()
         checks = {
-            "stream reduction": (above["stream"].min(), MARKS.get(str(dataset), 0.93), True),
+            "label_matched reduction": (
+                above["label_matched"].min(),
+                MARKS.get(str(dataset), 0.93),
+                True,
+            ),
             "pass rate of oracle's": (above["of oracle's"].min(), 0.4, True),
             "chosen s lost": (above["s lost"].max(), 0.02, False),
             "recipe lost to hindsight": (recipe_lost, 0.02, False),
@@ -150,7 +143,7 @@ def main() -> None:
     for profile in asked.profiles:
         for dataset in asked.datasets:
             run = runs.open_run(profile, dataset)
-            if run.path("acceptance/without_labels.parquet").exists():
+            if run.path("without_labels.parquet").exists():
                 parts.append(measure_run(run))
             else:
                 print(f"{profile}/{dataset} is not finished: notebook 03 has not run. Left out.")

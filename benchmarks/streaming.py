@@ -13,7 +13,7 @@ from semcal_utils.divergence import kl_divergence
 from semcal_utils.rejection import SemanticFilter, accept_items, filter_table
 from semcal_utils.rejection.stream_monitor import StreamMonitor, alarm_paths, alarm_times
 from semcal_utils.worlds.label_counts import tilted_to
-from semcal_utils.worlds.made_worlds import SEVERITIES
+from semcal_utils.worlds.made_worlds import WORLDS
 
 LABELS = [f"topic {number}" for number in range(10)]
 REAL = np.full(10, 0.1)
@@ -29,7 +29,7 @@ def run(*, items: int = 1_000_000, single_items: int = 50_000, streams: int = 20
         streams: simulated streams, of 2,000 items each.
 
     Returns:
-        Decisions per second (best of three for tables) and alarm rates by severity.
+        Decisions per second (best of three for tables) and alarm rates by world.
     """
     return throughput(items, single_items) | {"alarm": alarm_behaviour(streams)}
 
@@ -69,19 +69,19 @@ def throughput(items: int, single_items: int) -> dict[str, float]:
 
 
 def alarm_behaviour(streams: int) -> dict[str, dict[str, float | None]]:
-    """Return, by severity, the share of streams that raised the alarm and its median delay.
+    """Return, by world, the share of streams that raised the alarm and its median delay.
 
     The delay is None where most streams stayed silent.
     """
     rng = np.random.default_rng(1)
     behaviour: dict[str, dict[str, float | None]] = {}
-    for severity, target in SEVERITIES.items():
-        # The world is the tilt of a uniform stream, as severities are drawn.
+    for name, target in WORLDS.items():
+        # The world is the tilt of a uniform stream, as worlds are drawn.
         world = tilted_to(REAL, np.linspace(-1, 1, 10), target) if target else REAL
         labels = rng.choice(10, (streams, 2000), p=REAL)
         times = alarm_times(alarm_paths(labels, world), alpha=ALPHA)
         median = float(np.median(times))
-        behaviour[severity] = {
+        behaviour[name] = {
             "kl": float(kl_divergence(REAL, world)),
             "share_alarmed": float(np.isfinite(times).mean()),
             "median_delay_items": median if np.isfinite(median) else None,

@@ -13,7 +13,7 @@ from book.speeds import with_speeds
 from semcal_utils.runs.reproduction import RESULTS
 
 HEAD = (
-    "| dataset | severity | KL(G‖R), nats | `paper` recipe | keeps | `stream` recipe | keeps "
+    "| dataset | world | KL(G‖R), nats | `paper` recipe | keeps | `label_matched` | keeps "
     "| label oracle keeps |\n|---|---|---|---|---|---|---|---|\n"
 )
 
@@ -51,18 +51,18 @@ def with_results(text: str, published: Path) -> str:
 
 
 def rows_of(dataset: str, found: dict[str, Any]) -> list[str]:
-    """Return one row per severity at which there was something to reduce."""
+    """Return one row per world at which there was something to reduce."""
     recipes, distances = found["rows"], found["worlds"]
     made = []
-    for severity in dict.fromkeys(row["severity"] for row in recipes):
-        found = {row["recipe"]: row for row in recipes if row["severity"] == severity}
+    for world in dict.fromkeys(row["world"] for row in recipes):
+        found = {row["recipe"]: row for row in recipes if row["world"] == world}
         if found["paper"]["reduction"] is None:
             continue
-        oracle = found["stream"]["pass rate"] / found["stream"]["of oracle's"]
+        oracle = found["label_matched"]["pass rate"] / found["label_matched"]["of oracle's"]
         made.append(
-            f"| `{dataset}` | {severity} | {distances[severity]['kl']:.2f} "
+            f"| `{dataset}` | {world} | {distances[world]['kl']:.2f} "
             f"| {reduction(found['paper'])} | {found['paper']['pass rate']:.0%} "
-            f"| {reduction(found['stream'])} | {found['stream']['pass rate']:.0%} "
+            f"| {reduction(found['label_matched'])} | {found['label_matched']['pass rate']:.0%} "
             f"| {oracle:.0%} |\n"
         )
     return made

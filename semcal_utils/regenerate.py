@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from semcal_utils import runs
+from semcal_utils import runs, worlds
+from semcal_utils.acceptance.recipes import check_recipe
 from semcal_utils.runs import reproduction
 from semcal_utils.runs.chains import MemoryWatch, Outcome, run_all
 from semcal_utils.runs.marks import mark, reason_to_run, run_of
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     root = runs.project_root()
     try:
         plan = make_plan(options.profile, root)
+        check_values(plan)
         steps = select_steps(plan, dataset=options.dataset, only=options.only, start=options.start)
     except PlanError as error:
         print(f"semcal_utils.regenerate: {error}", file=sys.stderr)
@@ -89,6 +91,18 @@ def gathering_what_is_there(steps: list[Step]) -> list[Step]:
         )
         for step in steps
     ]
+
+
+def check_values(steps: list[Step]) -> None:
+    """Raise before anything runs where a world or a recipe of the profile cannot be."""
+    for step in steps:
+        asked = step.parameters
+        try:
+            worlds.check_targets(asked.get("WORLDS", worlds.WORLDS))
+            for recipe in [asked.get("RECIPE", "paper"), *asked.get("RECIPES", ())]:
+                check_recipe(recipe)
+        except ValueError as error:
+            raise PlanError(f"{step.notebook} of profile {step.profile!r}: {error}") from error
 
 
 def run_steps(steps: list[Step], options: argparse.Namespace, root: Path, *, whole: bool) -> int:

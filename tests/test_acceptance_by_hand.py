@@ -21,6 +21,12 @@ from semcal_utils.acceptance import (
 from semcal_utils.acceptance.bounds import bound_curve, optimal_log_bound, quantile_log_bound
 from semcal_utils.acceptance.calibration import calibrate_items, reliability
 from semcal_utils.acceptance.caption_classifier import CaptionClassifier, cross_fitted_posteriors
+from semcal_utils.acceptance.label_matched import (
+    MINIMUM_SHARE_OF_ORACLE,
+    TOLERANCE,
+    fit_label_matched,
+    gather_evidence,
+)
 from semcal_utils.acceptance.label_matching import match_labels
 from semcal_utils.acceptance.label_shift import bbse_frequencies, em_frequencies
 from semcal_utils.acceptance.oracles import (
@@ -40,12 +46,6 @@ from semcal_utils.acceptance.sharpening import (
     sharpening_curve,
 )
 from semcal_utils.acceptance.stacking import stack_posteriors, stack_unseen
-from semcal_utils.acceptance.stream_recipe import (
-    MINIMUM_SHARE_OF_ORACLE,
-    TOLERANCE,
-    fit_stream_recipe,
-    stream_evidence,
-)
 from semcal_utils.divergence import (
     kl_divergence,
     noise_floor,
@@ -387,7 +387,7 @@ def test_captions_out_of_the_calibration_part_are_read_by_the_whole_stack():
     np.testing.assert_allclose(found[~own], stack.posterior(posterior[~own], features[~own]))
 
 
-# --- the stream recipe ----------------------------------------------------------------------------
+# --- the label_matched recipe ---------------------------------------------------------------------
 
 
 def certain_evidence():
@@ -398,9 +398,9 @@ def certain_evidence():
 
 def test_the_recipe_states_what_it_chose_from():
     labels, world, certain = certain_evidence()
-    evidence = stream_evidence({"flat": np.zeros(100)}, certain, [0.6, 0.4], world)
+    evidence = gather_evidence({"flat": np.zeros(100)}, certain, [0.6, 0.4], world)
     assert list(evidence) == ["flat", "caption_oracle", "posterior"]
-    recipe = fit_stream_recipe(evidence, labels, world, AB)
+    recipe = fit_label_matched(evidence, labels, world, AB)
     assert recipe.minimum_pass_rate == pytest.approx(
         MINIMUM_SHARE_OF_ORACLE * label_oracle_pass_rate([0.6, 0.4], world)
     )
@@ -425,7 +425,7 @@ def test_near_ties_go_to_the_rule_that_keeps_most():
     exact = np.where(np.array(labels) == "a", math.log(4 / 6), math.log(6 / 4))
     slightly_less = 0.97 * exact
     options = {"powers": (1.0,), "quantiles": (1.0,), "minimum_pass_rate": 0.1}
-    recipe = fit_stream_recipe(
+    recipe = fit_label_matched(
         {"exact": exact, "less": slightly_less}, labels, world, AB, **options
     )
     table = recipe.candidates.set_index("estimator")
@@ -433,7 +433,7 @@ def test_near_ties_go_to_the_rule_that_keeps_most():
     tie = max(TOLERANCE * kl_divergence([0.6, 0.4], world), 0.1 * noise_floor(2, 100))
     assert 0 < table.loc["less", "filtered_kl"] - table.loc["exact", "filtered_kl"] < tie
     assert recipe.estimator == "less"
-    far = fit_stream_recipe({"exact": exact, "far": 0.8 * exact}, labels, world, AB, **options)
+    far = fit_label_matched({"exact": exact, "far": 0.8 * exact}, labels, world, AB, **options)
     table = far.candidates.set_index("estimator")
     assert table.loc["far", "filtered_kl"] - table.loc["exact", "filtered_kl"] > tie
     assert far.estimator == "exact"
@@ -445,11 +445,11 @@ def test_a_rule_that_keeps_too_little_is_chosen_only_where_none_keeps_enough():
     options = {"powers": (1.0,), "quantiles": (1.0,)}
     evidence = {"exact": exact, "flat": np.zeros(100)}
     kept = (4 / 9) * 0.6 + 0.4
-    enough = fit_stream_recipe(evidence, labels, world, AB, minimum_pass_rate=kept, **options)
+    enough = fit_label_matched(evidence, labels, world, AB, minimum_pass_rate=kept, **options)
     assert enough.estimator == "exact"
-    more = fit_stream_recipe(evidence, labels, world, AB, minimum_pass_rate=kept + 0.01, **options)
+    more = fit_label_matched(evidence, labels, world, AB, minimum_pass_rate=kept + 0.01, **options)
     assert more.estimator == "flat"
-    alone = fit_stream_recipe({"exact": exact}, labels, world, AB, minimum_pass_rate=1.0, **options)
+    alone = fit_label_matched({"exact": exact}, labels, world, AB, minimum_pass_rate=1.0, **options)
     assert alone.estimator == "exact"
 
 

@@ -52,7 +52,7 @@ def league(reduction):
     return pd.DataFrame(
         {
             "method": ["a", "a", "b", "label oracle"],
-            "form": ["item", "stream", "stream", "oracle"],
+            "form": ["item_calibrated", "label_matched", "label_matched", "oracle"],
             "reduction": reduction,
             "low": reduction,
             "high": reduction,
@@ -66,7 +66,7 @@ def test_the_league_orders_methods_by_their_best_form(ax):
     show.plot_league(league([0.3, 0.5, 0.9, 1.0]), ax=ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     assert any("90.0%, keeps 50%" in text for text in texts(ax))
-    assert set(labels(ax)) == {"item", "stream"}
+    assert set(labels(ax)) == {"item_calibrated", "label_matched"}
 
 
 @pytest.mark.parametrize("draw", ["league", "order"])
@@ -80,7 +80,9 @@ def test_a_league_without_reductions_says_so(draw, ax):
 
 
 def test_seeds_get_a_dot_each_and_methods_a_tick(ax):
-    table = pd.DataFrame({"seed": [1, 2], "method": "a", "form": "item", "reduction": [0.4, 0.6]})
+    table = pd.DataFrame(
+        {"seed": [1, 2], "method": "a", "form": "item_calibrated", "reduction": [0.4, 0.6]}
+    )
     show.plot_seeds(table, ax=ax)
     assert ax.lines[0].get_xdata().tolist() == [0.4, 0.6]
     assert np.isclose(ax.lines[1].get_xdata()[0], 0.5)
@@ -136,7 +138,7 @@ def test_the_published_number_stands_beside_runs_of_its_shape(ax):
 
 def test_models_and_rivals_share_a_column_per_cell(ax):
     rows = [
-        {"dataset": d, "severity": s, "side": side, "reduction": 0.9, "low": 0.8, "high": 1.0}
+        {"dataset": d, "world": s, "side": side, "reduction": 0.9, "low": 0.8, "high": 1.0}
         for d in ("one", "two") for s in ("mild", "severe") for side in ("models", "rival")
     ]  # fmt: skip
     show.plot_models_and_rivals(pd.DataFrame(rows), ax=ax)

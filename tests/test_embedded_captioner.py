@@ -244,18 +244,3 @@ def test_a_folder_without_a_captioner_says_what_is_missing(tmp_path):
 def test_a_batch_size_below_one_is_refused(trained):
     with pytest.raises(ValueError, match="batch_size is 0"):
         trained[0].caption(noise_pictures(1), batch_size=0)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("dataset", "grade", "topic", "meaning"),
-    [
-        ("city_pictures", pictures.grade_captions, 0.98, 0.93),
-        ("city_sounds", sounds.grade_captions, 0.95, 0.85),
-    ],
-)
-def test_the_default_lessons_suffice(dataset, grade, topic, meaning):
-    lessons = load_lessons(dataset, items=6000, seed=1)
-    _, history = train_captioner(lessons, steps=2000, seed=1, grade=grade, progress=False)
-    assert history["topic_accuracy"].iloc[-1] >= topic
-    assert history["meaning_accuracy"].iloc[-1] >= meaning

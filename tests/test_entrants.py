@@ -11,6 +11,7 @@ from worlds_of_words import make_bench
 
 from semcal_utils import runs
 from semcal_utils.acceptance import log_ratios
+from semcal_utils.acceptance.recipes import RECIPES, load_recipes
 from semcal_utils.detection.entrants import gather_entrants, recipe_forms
 from semcal_utils.detection.pooled_states import pooled_states
 from semcal_utils.detection.run_media import RunMedia
@@ -88,33 +89,54 @@ def test_every_entrant_fits_and_ranks(run, bench):
         assert np.isfinite(estimator.log_ratios(bench.test)).all(), name
 
 
-def recipes(bench, **changes):
-    table = pd.DataFrame({"item_id": bench.test["item_id"], "severity": "severe"})
-    for name in ("paper", "item", "stream"):
-        table[f"log_ratio_{name}"], table[f"accept_{name}"] = 0.5, 0.25
-    return table.assign(**changes)
+def recipes(bench) -> pd.DataFrame:
+    """What notebook 03 leaves of the test items."""
+    ids = bench.test["item_id"]
+    tables = [
+        pd.DataFrame({"item_id": ids, "world": "severe", "recipe": recipe, "log_ratio": 0.5})
+        for recipe in RECIPES
+    ]
+    table = pd.concat(tables, ignore_index=True).assign(log_bound=0.7)
+    return table.assign(accept_probability=np.linspace(0, 1, len(table)))
 
 
-def test_recipes_come_in_the_benches_order(run, bench):
-    table = recipes(bench, accept_item=np.linspace(0, 1, len(bench.test)))
-    run.table("acceptance/all_recipes.parquet", lambda: table.sample(frac=1, random_state=0))
-    forms = recipe_forms(run, bench)
-    assert [form.form for form in forms] == ["paper", "item", "stream"]
-    assert np.allclose(forms[1].accept, np.linspace(0, 1, len(bench.test)))
+@pytest.fixture
+def captioned(run, bench):
+    run.table("captions.parquet", lambda: bench.test.assign(part="general_test"))
+    return run
+
+
+def test_recipes_come_in_the_benches_order(captioned, bench):
+    table = recipes(bench)
+    captioned.table("acceptance.parquet", lambda: table.sample(frac=1, random_state=0))
+    forms = recipe_forms(captioned, bench)
+    assert [form.form for form in forms] == ["paper", "item_calibrated", "label_matched"]
+    expected = table.loc[table["recipe"] == "item_calibrated", "accept_probability"]
+    assert np.allclose(forms[1].accept, expected)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.assign(severity="mild"), r"holds no severity 'severe'.*again"),
-        (lambda t: t.drop(columns="log_ratio_item"), r"lacks log_ratio_item.*again"),
-        (lambda t: t.iloc[1:], r"Item 'test-0' has no acceptance probability.*again"),
+        (lambda t: t.assign(world="mild"), r"in the world 'severe'.*again"),
+        (lambda t: t.drop(columns="log_ratio"), r"lacks log_ratio.*again"),
+        (lambda t: t.iloc[1:], r"nothing of item 'test-0' .*again"),
     ],
 )
-def test_a_recipes_table_that_does_not_fit_names_what_is_missing(run, bench, change, message):
-    run.table("acceptance/all_recipes.parquet", lambda: change(recipes(bench)))
+def test_a_recipes_table_that_does_not_fit_names_what_is_missing(captioned, bench, change, message):
+    captioned.table("acceptance.parquet", lambda: change(recipes(bench)))
     with pytest.raises(ValueError, match=message):
-        recipe_forms(run, bench)
+        recipe_forms(captioned, bench)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("stream", "now called 'label_matched'"), ("item", "now called"), ("best", "choose from")],
+)
+def test_a_recipe_that_is_not_gives_the_name_that_is(captioned, bench, name, message):
+    captioned.table("acceptance.parquet", lambda: recipes(bench))
+    with pytest.raises(ValueError, match=message):
+        load_recipes(captioned, recipe=name)
 
 
 def test_missing_tables_and_models_name_their_notebooks(tmp_path, bench):

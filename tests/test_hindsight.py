@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from semcal_utils.acceptance.hindsight import hindsight
+from semcal_utils.acceptance.label_matched import fit_label_matched
 from semcal_utils.acceptance.oracles import caption_oracle_log_ratios
 from semcal_utils.acceptance.stacking import stack_posteriors, stack_unseen
-from semcal_utils.acceptance.stream_recipe import fit_stream_recipe
 
 CATEGORIES = ["fire", "food", "sea"]
 GENERAL, REAL = np.full(3, 1 / 3), np.array([0.1, 0.3, 0.6])
@@ -81,14 +81,14 @@ def test_a_label_too_rare_to_be_held_out_stops_the_recipe_only_if_the_stream_lac
     names = np.array(labels)[held_out].tolist()
     evidence = {"posterior": posterior[held_out]}
     with pytest.raises(ValueError, match="label number 0"):
-        fit_stream_recipe(evidence, names, REAL, CATEGORIES)
-    recipe = fit_stream_recipe(evidence, names, REAL, CATEGORIES, general=GENERAL)
+        fit_label_matched(evidence, names, REAL, CATEGORIES)
+    recipe = fit_label_matched(evidence, names, REAL, CATEGORIES, general=GENERAL)
     assert 0 < recipe.accept(posterior).mean() <= 1
 
 
 def test_a_stream_of_one_label_is_kept_whole():
     evidence = {"ratio": np.linspace(-1, 1, 50), "posterior": np.ones((50, 1))}
-    recipe = fit_stream_recipe(evidence, ["sea"] * 50, [1], ["sea"])
+    recipe = fit_label_matched(evidence, ["sea"] * 50, [1], ["sea"])
     accept = recipe.accept(evidence[recipe.estimator])
     np.testing.assert_allclose(accept, 1)
     assert recipe.candidates["deception_reduction"].isna().all()
@@ -98,7 +98,7 @@ def test_a_rule_that_keeps_little_gets_no_credit_for_being_known_less_exactly():
     labels, posterior, rng = doubtful_captions(1200, accuracy=0.9)
     exact = caption_oracle_log_ratios(posterior, GENERAL, REAL)
     evidence = {"blurred": exact + rng.normal(0, 0.8, 1200), "posterior": posterior}
-    recipe = fit_stream_recipe(evidence, labels, REAL, CATEGORIES, general=GENERAL)
+    recipe = fit_label_matched(evidence, labels, REAL, CATEGORIES, general=GENERAL)
     kept = recipe.candidates.set_index("estimator")
     assert recipe.estimator == "posterior"
     assert kept.loc["posterior", "filtered_kl"] == kept["filtered_kl"].min()

@@ -14,12 +14,12 @@ from tiny_language_models import tiny_llama, tiny_tokenizer
 from semcal_utils.models import load_language_model, save_language_model
 from semcal_utils.models.__main__ import main, settings_of
 from semcal_utils.models.cost import Assumptions, training_seconds
-from semcal_utils.models.grid import ModelSettings, draw_splits, train_model
+from semcal_utils.models.grid import ModelSettings, draw_worlds, train_model
 from semcal_utils.models.starting_points import filtered_by
 from semcal_utils.runs import open_run, project_root
 
 TINY = ModelSettings(
-    severities=("moderate",),
+    worlds={"moderate": 0.4},
     vocabulary=300,
     width=16,
     layers=1,
@@ -52,7 +52,7 @@ def captioned_run(root: Path, profile: str = "tiny"):
 
 def test_the_models_of_a_dataset_are_trained_once_and_reused_while_their_settings_hold(tmp_path):
     run = captioned_run(tmp_path)
-    data = draw_splits(run, TINY)
+    data = draw_worlds(run, TINY)
     folders = [train_model(run, data, TINY, split) for split in ("general", "moderate")]
     written = [(folder / "model.safetensors").stat().st_mtime_ns for folder in folders]
     again = [train_model(run, data, TINY, split) for split in ("general", "moderate")]
@@ -66,12 +66,12 @@ def test_the_models_of_a_dataset_are_trained_once_and_reused_while_their_setting
 
 
 def test_no_model_sees_the_calibration_part_or_another_world(tmp_path):
-    data = draw_splits(captioned_run(tmp_path), TINY)
-    hidden = set(data.train["item_id"][data.calibration])
+    data = draw_worlds(captioned_run(tmp_path), TINY)
+    hidden, learnt = (set(data.ids("general", role=r)) for r in ("calibration", "train"))
     assert hidden
-    assert not hidden & set(data.ids("general"))
-    assert set(data.ids("moderate")) < set(data.ids("general"))
-    assert set(data.ids("moderate")) <= set(data.train["item_id"][data.drawn["moderate"].members])
+    assert not hidden & learnt
+    assert set(data.ids("moderate", role="train")) < learnt
+    assert len(data.texts("moderate")) == len(data.ids("moderate", role="train"))
 
 
 def test_any_base_is_fine_tuned_with_its_own_tokenizer(tmp_path):
@@ -79,9 +79,9 @@ def test_any_base_is_fine_tuned_with_its_own_tokenizer(tmp_path):
     save_language_model(tiny_llama(tokenizer), tokenizer, tmp_path / "base")
     run = captioned_run(tmp_path)
     settings = ModelSettings(
-        severities=("moderate",), base=str(tmp_path / "base"), epochs=1.0, warmup_steps=1000
+        worlds={"moderate": 0.4}, base=str(tmp_path / "base"), epochs=1.0, warmup_steps=1000
     )
-    folder = train_model(run, draw_splits(run, settings), settings, "general")
+    folder = train_model(run, draw_worlds(run, settings), settings, "general")
     model, own = load_language_model(folder)
     assert type(model).__name__ == "LlamaForCausalLM"
     assert own.get_vocab() == tokenizer.get_vocab()
@@ -90,7 +90,7 @@ def test_any_base_is_fine_tuned_with_its_own_tokenizer(tmp_path):
 def test_the_paper_profile_asks_for_forty_gpt2_models():
     chosen = settings_of("paper", project_root())
     assert len(chosen) == 8
-    assert sum(1 + len(settings.severities) for settings in chosen.values()) == 40
+    assert sum(1 + len(settings.worlds) for settings in chosen.values()) == 40
     for settings in chosen.values():
         assert (settings.base, settings.batch_size, settings.epochs) == ("gpt2", 8, 5.0)
         assert (settings.learning_rate, settings.warmup_steps) == (2e-5, 1000)
@@ -122,7 +122,9 @@ def test_the_command_computes_the_cost_and_names_what_is_missing(capsys, tmp_pat
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"SEVERITIES": ["mild", "wild"]}, "Unknown severities"),
+        ({"WORLDS": {"mild": "far"}}, "the value 'far'; give"),
+        ({"WORLDS": {"a/b": 0.1}}, "names the world 'a/b'"),
+        ({"WORLDS": {}}, "names no world"),
         ({"REAL_STARTS_FROM": "nothing"}, "choose general or scratch"),
     ],
 )
@@ -141,7 +143,7 @@ def test_a_pair_that_knows_the_ratio_removes_all_deception():
             "log_prob_real": [[np.log(real["ab".index(label)])] for label in labels],
         }
     )
-    found = filtered_by(scored, labels, real, ["a", "b"], general_texts=1600, real_texts=1000)
+    found = filtered_by(scored, labels, real, ["a", "b"], log_bound=np.log(1.6))
     assert found["reduction"].tolist() == pytest.approx([1.0, 1.0])
     assert found["pass_rate"].tolist() == pytest.approx([1000 / 1600] * 2)
 
@@ -149,7 +151,7 @@ def test_a_pair_that_knows_the_ratio_removes_all_deception():
 PROFILE = """
 notebooks:
   02_fine_tuning:
-    SEVERITIES: [moderate]
+    WORLDS: {moderate: 0.4}
     VOCABULARY: 300
     WIDTH: 16
     LAYERS: 1
@@ -177,7 +179,9 @@ def test_two_processes_train_the_grid_together(tmp_path):
     models = tmp_path / "data" / "runs" / "tiny" / "toy" / "models"
     assert sorted(folder.name for folder in models.iterdir()) == ["general", "real_moderate"]
     steps = pd.read_csv(models / "general" / "history.csv")["step"].max()
-    alone = -(-len(draw_splits(open_run("tiny", "toy", root=tmp_path), TINY).ids("general")) // 32)
+    alone = -(
+        -len(draw_worlds(open_run("tiny", "toy", root=tmp_path), TINY).texts("general")) // 32
+    )
     assert steps < alone  # each step takes a batch per process
 
 

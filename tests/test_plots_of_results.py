@@ -33,9 +33,9 @@ def test_convergence_draws_every_path_and_what_chance_alone_gives(ax):
     assert ax.get_ylim()[0] < 0.01
 
 
-def test_a_measure_by_severity_is_one_line_for_each_stream(ax):
+def test_a_measure_by_world_is_one_line_for_each_stream(ax):
     table = pd.DataFrame({"general": [0.1, 0.4], "oracle": [0.0, 0.01]}, index=["mild", "moderate"])
-    show.plot_metric_by_severity(table, "pass rate", shares=True, ax=ax)
+    show.plot_metric_by_world(table, "pass rate", shares=True, ax=ax)
     assert [line.get_label() for line in ax.get_lines()] == ["stream", "label oracle"]
     assert [line.get_linestyle() for line in ax.get_lines()] == ["-", ":"]
     assert ax.get_ylabel() == "pass rate"
@@ -59,7 +59,7 @@ def test_cost_and_gain_leave_out_what_is_undefined(ax):
     table = pd.DataFrame(
         {
             "dataset": ["pictures"] * 2 + ["texts"],
-            "severity": ["baseline", "mild", "mild"],
+            "world": ["baseline", "mild", "mild"],
             "deception reduction": [np.nan, 0.9, 0.8],
             "low": [np.nan, 0.85, 0.7],
             "high": [np.nan, 0.95, 0.9],

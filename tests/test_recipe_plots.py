@@ -12,8 +12,8 @@ from semcal_utils.acceptance.bounds import bound_curve
 
 COMPARISON = pd.DataFrame(
     {
-        "severity": ["baseline", "baseline", "severe", "severe"],
-        "recipe": ["paper", "stream", "paper", "stream"],
+        "world": ["baseline", "baseline", "severe", "severe"],
+        "recipe": ["paper", "label_matched", "paper", "label_matched"],
         "reduction": [np.nan, np.nan, 0.8, 0.99],
         "low": [np.nan, np.nan, 0.7, 0.98],
         "high": [np.nan, np.nan, 0.9, 1.0],
@@ -36,7 +36,7 @@ def test_recipes_write_reduction_and_pass_rate_and_say_what_is_undefined(ax):
     assert "80.0%\npass 30%" in written
     assert written.count("undefined:\nnothing to reduce") == 1
     names = ax.get_legend_handles_labels()[1]
-    assert {"paper", "stream", "label oracle", "forecast"} == set(names)
+    assert {"paper", "label_matched", "label oracle", "forecast"} == set(names)
 
 
 def test_a_recipe_that_harms_has_room_below_zero(ax):

@@ -24,13 +24,13 @@ def published(tmp_path):
 
 
 def test_a_row_states_both_recipes_with_intervals_and_the_oracles_pass_rate():
-    row = {"severity": "mild", "reduction": 0.9, "low": 0.8, "high": 1.0, "pass rate": 0.5}
-    honest = {"severity": "baseline", "reduction": None, "pass rate": 1.0, "of oracle's": 1.0}
+    row = {"world": "mild", "reduction": 0.9, "low": 0.8, "high": 1.0, "pass rate": 0.5}
+    honest = {"world": "baseline", "reduction": None, "pass rate": 1.0, "of oracle's": 1.0}
     rows = [
         {**honest, "recipe": "paper"},
-        {**honest, "recipe": "stream"},
+        {**honest, "recipe": "label_matched"},
         {**row, "recipe": "paper", "of oracle's": 1.0},
-        {**row, "recipe": "stream", "of oracle's": 0.8, "pass rate": 0.48},
+        {**row, "recipe": "label_matched", "of oracle's": 0.8, "pass rate": 0.48},
     ]
     assert rows_of("library_docs", {"rows": rows, "worlds": {"mild": {"kl": 0.1}}}) == [
         "| `library_docs` | mild | 0.10 | 90.0% (80.0%–100.0%) | 50% "

@@ -24,10 +24,10 @@ from semcal_utils.runs.reproduction import (
 PROJECT = Path(__file__).parents[1]
 
 
-def row(recipe="paper", severity="mild", reduction=0.9, low=0.86, high=0.94, kl=0.01):
+def row(recipe="paper", world="mild", reduction=0.9, low=0.86, high=0.94, kl=0.01):
     return {
         "recipe": recipe,
-        "severity": severity,
+        "world": world,
         "reduction": reduction,
         "low": low,
         "high": high,
@@ -75,13 +75,13 @@ def test_two_samples_of_the_same_are_told_to_differ_as_seldom_as_promised():
 
 
 def test_every_reported_number_is_compared_and_a_changed_one_is_named():
-    published = results(row(), row("stream"), row("item"), row(severity="severe"))
+    published = results(row(), row("label_matched"), row("item_calibrated"), row(world="severe"))
     assert all(one.agrees for one in compare(published, published))
-    assert len(compare(published, published)) == 3  # `item` is no headline
+    assert len(compare(published, published)) == 3  # `item_calibrated` is none
     yours = copy.deepcopy(published)
     yours["home"]["rows"][1].update(reduction=0.5, low=0.46, high=0.54)
     rows = compare(yours, published)
-    assert [one.recipe for one in rows if not one.agrees] == ["stream"]
+    assert [one.recipe for one in rows if not one.agrees] == ["label_matched"]
     assert "1 of 3 headline numbers differ" in verdict(rows)
     assert "home, mild, stream" in verdict(rows)
     line = next(line for line in as_text(rows).splitlines() if line.endswith("differs"))
@@ -90,7 +90,7 @@ def test_every_reported_number_is_compared_and_a_changed_one_is_named():
 
 
 def test_where_nothing_was_to_reduce_what_is_left_is_compared():
-    bare = row(severity="baseline", reduction=None, low=None, high=None)
+    bare = row(world="baseline", reduction=None, low=None, high=None)
     (one,) = compare(results(bare), results(bare))
     assert one.what == "KL left, nats"
     assert one.agrees
@@ -108,7 +108,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "notebooks" / "profiles" / "workbook.yaml").write_text("datasets: {home: {}}")
     figures = tmp_path / "figures" / "home"
     figures.mkdir(parents=True)
-    (figures / "02_severities.json").write_text('{"profile": "workbook", "mild": {"kl": 0.1}}')
+    (figures / "02_worlds.json").write_text('{"profile": "workbook", "mild": {"kl": 0.1}}')
     (figures / "05_recipes.json").write_text(json.dumps({"rows": [row()]}))
     cell = {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Tiny"}
     source = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

@@ -112,13 +112,13 @@ def test_the_league_runs_every_method_in_both_forms_and_twice_alike(bench):
     first, cost, found = league.run_league(makers(bench), [bench], resamples=40)
     second, _, _ = league.run_league(makers(bench), [bench], resamples=40)
     pd.testing.assert_frame_equal(first, second)
-    assert set(first["form"]) == {"item", "stream", "oracle"}
+    assert set(first["form"]) == {"item_calibrated", "label_matched", "oracle"}
     assert len(first) == 2 * 4 + 1
     assert len(cost) == 4
-    stream = first[first["form"] == "stream"].set_index("method")["reduction"]
+    stream = first[first["form"] == "label_matched"].set_index("method")["reduction"]
     assert (stream > 0.9).all()
     assert first.loc[first["method"] == league.ORACLE, "reduction"].item() > 0.99
-    assert found["severe", "deconvolution", "stream"].accept.max() <= 1
+    assert found["severe", "deconvolution", "label_matched"].accept.max() <= 1
 
 
 def test_the_stream_form_beats_an_exact_ratio_where_captions_leave_doubt():
@@ -131,8 +131,10 @@ def test_the_stream_form_beats_an_exact_ratio_where_captions_leave_doubt():
         for judged in league.judge_forms(estimator, bench)
     ]
     by = {row["form"]: row for row in rows}
-    assert by["stream"]["reduction"] > by["item"]["reduction"] + 0.05
-    assert by["stream"]["auc"] == pytest.approx(by["item"]["auc"])  # the order is the same
+    assert by["label_matched"]["reduction"] > by["item_calibrated"]["reduction"] + 0.05
+    assert by["label_matched"]["auc"] == pytest.approx(
+        by["item_calibrated"]["auc"]
+    )  # the order is the same
 
 
 def test_a_bench_without_labels_has_an_item_form_and_no_reduction(bench):
@@ -148,7 +150,7 @@ def test_a_bench_without_labels_has_an_item_form_and_no_reduction(bench):
         real=np.ones(1),
     )
     table, _, _ = league.run_league({"TF-IDF logistic": lambda b: TfidfLogistic()}, [one])
-    assert set(table["form"]) == {"item", "oracle"}
+    assert set(table["form"]) == {"item_calibrated", "oracle"}
     assert table["reduction"].isna().all()
     assert table["auc"].isna().all()
     assert table["reason"].str.len().gt(0).all()
@@ -191,11 +193,11 @@ def run(tmp_path, bench):
     roles = pd.concat([bench.train.assign(role="train"),
                        bench.calibration.assign(role="calibration")])  # fmt: skip
     belongs = pd.concat(
-        [roles.assign(severity="general"), roles[roles["real"]].assign(severity="severe")]
+        [roles.assign(world="general"), roles[roles["real"]].assign(world="severe")]
     )
     run.table("captions.parquet", lambda: captions.drop(columns="real").reset_index(drop=True))
     run.table("splits.parquet",
-              lambda: belongs[["item_id", "severity", "role"]].reset_index(drop=True))  # fmt: skip
+              lambda: belongs[["item_id", "world", "role"]].reset_index(drop=True))  # fmt: skip
     return run
 
 
@@ -206,8 +208,8 @@ def test_benches_are_read_from_captions_and_splits(run, bench):
     assert np.isclose(read.share, bench.share)
 
 
-def test_a_severity_that_was_not_run_is_named_with_those_that_were(run):
-    with pytest.raises(ValueError, match=r"'mild' of words was not run.*severe.*02_fine_tuning"):
+def test_a_world_that_was_not_run_is_named_with_those_that_were(run):
+    with pytest.raises(ValueError, match=r"no world 'mild'; it has severe.*02_fine_tuning"):
         open_benches(run, ["mild"])
 
 

@@ -43,13 +43,11 @@ def recorded(items: int = 400) -> show.RecordedStreams:
     labels = np.random.default_rng(0).choice(LABELS, items, p=GENERAL)
     ids = [f"post {number}" for number in range(items)]
     tables = []
-    for severity, world in WORLDS.items():
-        table = pd.DataFrame({"item_id": ids, "label": labels, "severity": severity})
-        for recipe, power in (("paper", 0.5), ("stream", 1.0)):
-            table[f"log_ratio_{recipe}"] = power * np.log(world / GENERAL)[labels].to_numpy()
-            table[f"log_bound_{recipe}"] = 0.9
-            table[f"accept_{recipe}"] = np.nan
-        tables.append(table)
+    for name, world in WORLDS.items():
+        for recipe, power in (("paper", 0.5), ("label_matched", 1.0)):
+            table = pd.DataFrame({"item_id": ids, "label": labels, "world": name})
+            ratio = power * np.log(world / GENERAL)[labels].to_numpy()
+            tables.append(table.assign(recipe=recipe, log_ratio=ratio, log_bound=0.9))
     captions = pd.Series("a post", ids)
     return show.RecordedStreams(pd.concat(tables, ignore_index=True), WORLDS, captions)
 
@@ -81,7 +79,7 @@ def test_every_panel_run_headless_is_its_drawing_and_names_its_controls(headless
     assert [type(one) for one in headless] == [Drawing] * 3
     told = capsys.readouterr().out
     assert "heads in the stream" in told
-    assert "severity, recipe, share of the recipe's log bound" in told
+    assert "world, recipe, share of the recipe's log bound" in told
     assert "start from, fire, food, music" in told
 
 
@@ -113,13 +111,13 @@ def test_the_stream_plays_at_its_speed_pauses_at_its_end_and_starts_again(shown)
     assert "of 0" in picture.value
 
 
-def test_the_stream_follows_severity_recipe_and_bound(shown):
+def test_the_stream_follows_world_recipe_and_bound(shown):
     show.stream_panel(recorded())
-    severity, recipe = parts(shown[0], ipywidgets.Dropdown)
+    world, recipe = parts(shown[0], ipywidgets.Dropdown)
     bound = parts(shown[0], ipywidgets.FloatSlider)[0]
     picture = parts(shown[0], ipywidgets.HTML)[-1]
     seen = {picture.value}
-    for control, value in ((bound, 0.5), (recipe, "paper"), (severity, "baseline")):
+    for control, value in ((bound, 0.5), (recipe, "paper"), (world, "baseline")):
         control.value = value
         assert picture.value not in seen
         seen.add(picture.value)
@@ -127,9 +125,12 @@ def test_the_stream_follows_severity_recipe_and_bound(shown):
 
 
 def test_a_table_without_ratios_is_refused_by_name():
-    table = pd.DataFrame({"item_id": ["a"], "label": ["fire"], "severity": ["severe"]})
-    with pytest.raises(ValueError, match=r"log_ratio_<recipe>.*03_acceptance"):
-        show.RecordedStreams(table, WORLDS, pd.Series(dtype=str))
+    table = pd.DataFrame({"item_id": ["a"], "label": ["fire"], "world": ["elsewhere"]})
+    with pytest.raises(ValueError, match=r"lacks the column.* recipe, log_ratio"):
+        show.RecordedStreams(table, WORLDS, pd.Series(dtype=object))
+    table = table.assign(recipe="paper", log_ratio=0.0, log_bound=0.0)
+    with pytest.raises(ValueError, match=r"no item of the given worlds.*03_acceptance"):
+        show.RecordedStreams(table, WORLDS, pd.Series(dtype=object))
 
 
 def test_the_world_follows_its_sliders_and_can_start_anew(shown):

@@ -57,7 +57,7 @@ def test_a_table_of_texts_of_your_own_goes_through_the_whole_workbook(tmp_path):
     (tmp_path / "mine.csv").write_text("sentence,topic\n" + "\n".join(lines))
     (tmp_path / "notebooks" / "profiles" / "mine.yaml").write_text(
         """
-        shared: {SEVERITIES: [baseline, moderate]}
+        shared: {WORLDS: {honest: 0.0, close: 0.2}}
         notebooks:
           02_fine_tuning: {VOCABULARY: 300, WIDTH: 32, LAYERS: 1, EPOCHS: 2.0, SAMPLES: 20}
           04_rejection_sampling: {REPEATS: 20, STREAMS: 50, FRAMES: 6}

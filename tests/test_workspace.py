@@ -63,7 +63,7 @@ def test_a_missing_table_names_the_notebook_that_makes_it(run):
     with pytest.raises(MissingArtefact, match="01_captioning"):
         run.load_table("captions.parquet")
     with pytest.raises(MissingArtefact, match="03_acceptance_probabilities"):
-        run.load_table("acceptance/severe.parquet")
+        run.load_table("acceptance.parquet")
     with pytest.raises(MissingArtefact, match="02_fine_tuning"):
         run.load_folder("models/general")
 
@@ -80,8 +80,8 @@ def test_a_repeated_item_id_is_refused_before_anything_is_written(run):
     assert not run.path("captions.parquet").exists()
 
 
-def test_membership_may_name_an_item_once_per_severity(run):
-    table = pd.DataFrame({"item_id": ["a", "a"], "severity": ["mild", "severe"]})
+def test_membership_may_name_an_item_once_per_world(run):
+    table = pd.DataFrame({"item_id": ["a", "a"], "world": ["mild", "severe"]})
     assert len(run.table("splits.parquet", lambda: table)) == 2
 
 

@@ -3,22 +3,24 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semcal_utils import runs, worlds
 from semcal_utils.divergence import kl_divergence
 from semcal_utils.worlds.label_counts import (
     TOLERANCE,
     counts_for,
     kl_of_counts,
-    largest_kl,
+    most_divergent,
     on_target,
     tilted,
     tilted_to,
 )
 from semcal_utils.worlds.made_worlds import (
-    SEVERITIES,
+    WORLDS,
     draw_calibration_part,
     draw_real_split,
     target_frequencies,
@@ -41,8 +43,8 @@ def test_tilted_frequencies_lie_exactly_at_the_target(weights, target, seed):
     assert kl_divergence(general, real) == pytest.approx(target, rel=1e-6)
 
 
-def test_severities_are_those_of_the_paper():
-    assert SEVERITIES == {"baseline": 0.0, "mild": 0.1, "moderate": 0.4, "severe": 0.95}
+def test_worlds_are_those_of_the_paper():
+    assert WORLDS == {"baseline": 0.0, "mild": 0.1, "moderate": 0.4, "severe": 0.95}
 
 
 @pytest.mark.parametrize("general", [[[0.5, 0.5]], [0.0, 0.3, 0.7], [0.5, 0.4], [0.5, 0.6]])
@@ -73,15 +75,15 @@ def test_a_seed_draws_the_same_items_in_every_version():
     assert np.flatnonzero(split.members).tolist() == [0, 1, 2, 3, 4, 7, 9]
 
 
-@pytest.mark.parametrize("severity", ["mild", "moderate", "severe"])
+@pytest.mark.parametrize("world", ["mild", "moderate", "severe"])
 @pytest.mark.parametrize("labels", [2, 8, 100])
 @pytest.mark.parametrize("seed", range(3))
-def test_sub_samples_reach_every_severity_within_one_percent(severity, labels, seed):
+def test_sub_samples_reach_every_world_within_one_percent(world, labels, seed):
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(7500, rng.dirichlet(np.full(labels, 3.0))) + 1
-    split = draw_real_split(labels_of(counts), target_kl=SEVERITIES[severity], seed=seed)
+    split = draw_real_split(labels_of(counts), target_kl=WORLDS[world], seed=seed)
     table = split.frequencies
-    assert split.achieved_kl == pytest.approx(SEVERITIES[severity], rel=0.01)
+    assert split.achieved_kl == pytest.approx(WORLDS[world], rel=0.01)
     assert split.achieved_kl == pytest.approx(kl_divergence(table["general"], table["real"]))
     assert (table["real_count"] >= 1).all()
     assert (table["real_count"] <= table["general_count"]).all()
@@ -97,7 +99,7 @@ def test_sub_samples_reach_every_severity_within_one_percent(severity, labels, s
 )
 def test_no_single_item_more_or_less_brings_the_divergence_nearer(counts, share, seed):
     counts = np.array(counts)
-    target = share * largest_kl(counts)
+    target = share * most_divergent(counts)[1]
     kept = counts_for(counts, np.random.default_rng(seed).uniform(-1, 1, len(counts)), target)
     assert ((kept >= 1) & (kept <= counts)).all()
     distance = abs(kl_of_counts(counts, kept) - target)
@@ -112,7 +114,7 @@ def test_no_single_item_more_or_less_brings_the_divergence_nearer(counts, share,
 
 def test_a_target_one_percent_past_the_largest_is_met_by_the_largest():
     counts, scores = np.array([5, 20, 40]), np.array([0.3, -0.2, 0.9])
-    largest = largest_kl(counts)
+    largest = most_divergent(counts)[1]
     kept = counts_for(counts, scores, largest * 1.005)
     assert kl_of_counts(counts, kept) == pytest.approx(largest)
     with pytest.raises(ValueError, match="cannot be reached"):
@@ -146,7 +148,9 @@ def test_the_largest_reachable_divergence_is_the_one_found_by_trying_everything(
     for _ in range(30):
         counts = rng.integers(1, 7, rng.integers(2, 5))
         every = np.array(list(itertools.product(*(range(1, count + 1) for count in counts))))
-        assert largest_kl(counts) == pytest.approx(kl_of_counts(counts, every).max(), rel=0.03)
+        assert most_divergent(counts)[1] == pytest.approx(
+            kl_of_counts(counts, every).max(), rel=0.03
+        )
 
 
 def test_a_target_out_of_reach_names_the_largest_that_is_not():
@@ -187,7 +191,7 @@ def test_the_same_seed_draws_the_same_items_and_another_seed_does_not():
     assert (first.members != other.members).any()
 
 
-def test_severities_of_one_seed_tilt_in_one_direction():
+def test_worlds_of_one_seed_tilt_in_one_direction():
     labels = labels_of([500] * 6)
     mild, severe = (
         draw_real_split(labels, target_kl=target, seed=3).frequencies["real"]
@@ -264,3 +268,70 @@ def test_frequencies_are_listed_by_label_in_alphabetic_order():
     split = draw_real_split(["b", "c", "a"] * 20, target_kl=0.0, seed=0)
     assert split.frequencies.index.tolist() == ["a", "b", "c"]
     assert split.frequencies["general"].tolist() == pytest.approx([1 / 3] * 3)
+
+
+# --- the worlds of a run --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = runs.open_run("tiny", "words", root=tmp_path)
+    rows = pd.DataFrame({"label": np.repeat(["cat", "dog", "owl"], [60, 30, 30])})
+    rows["item_id"] = [f"i{n}" for n in rows.index]
+    rows["part"] = np.where(rows.index % 4, "general_train", "general_test")
+    rows["caption"] = np.where(rows.index == 1, "", rows["label"] + " number " + rows["item_id"])
+    run.table("captions.parquet", lambda: rows)
+    return run
+
+
+def test_one_object_knows_the_stream_and_every_world(run):
+    drawn = worlds.draw(run, {"same": 0.0, "far": 0.3}, calibration_share=0.2, seed=0)
+    opened = worlds.open(run)
+    assert opened.names == drawn.names == ["same", "far"]
+    assert opened.labels == ["cat", "dog", "owl"]
+    assert opened.general.tolist() == [44 / 89, 22 / 89, 23 / 89]  # the silent item counts for none
+    assert kl_divergence(opened.general, opened.real["far"]) == pytest.approx(0.3, rel=0.05)
+    learnt = opened.ids("general", role="train")
+    assert set(opened.ids("far", role="train")) < set(learnt)
+    assert not set(opened.ids("far", role="calibration")) & set(learnt)
+    ratio = len(learnt) / len(opened.ids("far", role="train"))
+    assert np.exp(opened.log_bounds["far"]) == pytest.approx(ratio)
+    assert opened.texts("far") == [
+        f"{label} number {item}"
+        for item, label in opened.train.set_index("item_id")["label"].items()
+        if item in opened.ids("far", role="train")
+    ]
+    assert opened.holds("far", ["nobody", opened.ids("far")[0]]).tolist() == [False, True]
+    assert opened.frequencies("far").loc["cat"].tolist() == [44 / 89, opened.real["far"][0]]
+
+
+def test_a_world_that_was_not_drawn_is_named_with_those_that_were(run):
+    drawn = worlds.draw(run, {"close": 0.2}, calibration_share=0.2, seed=0)
+    with pytest.raises(ValueError, match="no world 'severe'; it has close"):
+        drawn.ids("severe")
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ({}, "names no world"),
+        ({"general": 0.1}, "'general', which is the stream"),
+        ({"../up": 0.1}, "names the world '../up'"),
+        ({"far": "0.2"}, "number of nats"),
+        ({"far": True}, "number of nats"),
+        ({"far": -0.1}, "zero or more"),
+        ({"far": float("nan")}, "zero or more"),
+    ],
+)
+def test_worlds_that_cannot_be_are_refused_before_anything_is_drawn(run, targets, message):
+    with pytest.raises(ValueError, match=message):
+        worlds.draw(run, targets, calibration_share=0.2, seed=0)
+    assert not run.path("splits.parquet").exists()
+
+
+def test_a_part_that_would_be_empty_is_said_to_be(tmp_path):
+    run = runs.open_run("tiny", "one", root=tmp_path)
+    one = {"item_id": ["a"], "part": ["general_train"], "label": ["x"], "caption": ["a thing"]}
+    run.table("captions.parquet", lambda: pd.DataFrame(one))
+    with pytest.raises(ValueError, match=r"All 1 items of 'general' fall into the train part"):
+        worlds.draw(run, {"same": 0.0}, calibration_share=0.2, seed=0)

@@ -1,4 +1,4 @@
-"""The `item` recipe: log ratios calibrated caption by caption, without labels.
+"""The `item_calibrated` recipe: log ratios calibrated caption by caption, without labels.
 
 On a balanced pool of held-out real and general captions r/(1 + r) must equal P(real|c). A logistic
 or isotonic curve makes it so; a shift makes E_G[min(r, M)] = 1, and M = |G|/|R| caps the ratio.

@@ -1,7 +1,7 @@
 """A caption classifier: the label posterior P_G(k|c) of general captions, honestly calibrated.
 
 TF-IDF of words and of character runs with logistic regression. It says which label a caption speaks
-of; the label weights of any severity turn that into a ratio, and its confusion into a forecast.
+of; the label weights of any world turn that into a ratio, and its confusion into a forecast.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from semcal_utils.acceptance import accept_probability
+from semcal_utils.acceptance.label_matched import LabelMatched, fit_label_matched
 from semcal_utils.acceptance.sharpening import best_in_hindsight, sharpening_curve
-from semcal_utils.acceptance.stream_recipe import StreamRecipe, fit_stream_recipe
 from semcal_utils.divergence import kl_divergence, noise_band, reduction_of
 from semcal_utils.divergence.frequencies import expected_filtered_frequencies, label_frequencies
 
@@ -33,13 +33,13 @@ def hindsight(
 
     Args:
         evidence: per estimator, (n,) log ratios in nats or (n, K) posteriors, as
-            `fit_stream_recipe` takes them, of calibration and test captions alike.
+            `fit_label_matched` takes them, of calibration and test captions alike.
         labels: (n,) labels.
         real: (K,) label frequencies R.
         categories: (K,) distinct labels.
         calibration: (n,) bool, the captions that rules are chosen on; the others are the test.
-        general: (K,) label frequencies G, as in `fit_stream_recipe`.
-        minimum_pass_rate: least share to keep, as in `fit_stream_recipe`; it binds the best rule in
+        general: (K,) label frequencies G, as in `fit_label_matched`.
+        minimum_pass_rate: least share to keep, as in `fit_label_matched`; it binds the best rule in
             hindsight too.
 
     Returns:
@@ -49,7 +49,7 @@ def hindsight(
         its own best), and lost, the difference. Reductions are nan where the stream is honest.
 
     Raises:
-        ValueError: as in `fit_stream_recipe`, or one of the two parts is empty.
+        ValueError: as in `fit_label_matched`, or one of the two parts is empty.
     """
     own, names = np.asarray(calibration, dtype=bool), np.asarray(labels, dtype=object)
     if own.all() or not own.any():
@@ -57,7 +57,7 @@ def hindsight(
     rows = []
     for name, given in evidence.items():
         values = np.asarray(given, dtype=float)
-        recipe = fit_stream_recipe(
+        recipe = fit_label_matched(
             {name: values[own]},
             names[own].tolist(),
             real,
@@ -71,7 +71,7 @@ def hindsight(
 
 
 def _row(
-    recipe: StreamRecipe,
+    recipe: LabelMatched,
     values: NDArray[np.float64],
     names: NDArray[np.object_],
     real: ArrayLike,

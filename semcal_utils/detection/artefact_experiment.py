@@ -64,7 +64,7 @@ def artefact_experiment(
 
     Args:
         media: the items.
-        bench: the severity; its R is the world.
+        bench: the world; its R is the world.
         strengths: s, 0 first; see `artefacts.UNITS`.
         caption: puts items into words; it sees the items with their artefacts.
         accept: from captions, (n,) log ratios in nats and (n,) acceptance probabilities.

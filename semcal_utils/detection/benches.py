@@ -1,4 +1,4 @@
-"""One bench per severity: what every estimator may learn from, is tuned on, and is judged on.
+"""One bench per world: what every estimator may learn from, is tuned on, and is judged on.
 
 `train` and `calibration` are the two roles of general_train; `test` is general_test. An estimator
 learns from `train`, is tuned, calibrated and sharpened on `calibration`, and judged on `test`.
@@ -13,20 +13,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from semcal_utils import worlds
 from semcal_utils.acceptance import exact_log_bound
-from semcal_utils.divergence.frequencies import label_frequencies
 from semcal_utils.runs import Run
-from semcal_utils.worlds.made_worlds import draw_calibration_part
 
 COLUMNS = ["item_id", "caption", "label", "fine_label"]
 
 
 @dataclass(frozen=True)
 class Bench:
-    """The items of one severity.
+    """The items of one world.
 
     Attributes:
-        severity: its name.
+        world: its name.
         train: item_id, caption, label, fine_label and `real` (bool, member of R) to learn from.
         calibration: the same columns, held out from all learning, to tune on.
         test: general_test, without `real`: no item of it was drawn into R.
@@ -35,7 +34,7 @@ class Bench:
         real: (K,) label frequencies R.
     """
 
-    severity: str
+    world: str
     train: pd.DataFrame
     calibration: pd.DataFrame
     test: pd.DataFrame
@@ -69,7 +68,7 @@ class Bench:
         """
         pool = pd.concat([self.train, self.calibration], ignore_index=True)
         share = len(self.calibration) / len(pool)
-        held_out = draw_calibration_part(pool["label"], share, seed=seed)
+        held_out = worlds.draw_calibration_part(pool["label"], share, seed=seed)
         return replace(self, train=pool[~held_out], calibration=pool[held_out])
 
     def thin_calibration(self, seed: int, share: float = 0.8) -> Bench:
@@ -86,61 +85,41 @@ class Bench:
         return replace(self, calibration=kept)
 
 
-def open_benches(run: Run, severities: Sequence[str]) -> dict[str, Bench]:
+def open_benches(run: Run, names: Sequence[str]) -> dict[str, Bench]:
     """Read the benches of a run from its captions and splits.
 
     Items without a caption are left out, as in notebook 03.
 
     Args:
         run: the run of one dataset.
-        severities: names of severities.
+        names: of worlds.
 
     Returns:
-        One bench per severity.
+        One bench per world.
 
     Raises:
         MissingArtefact: captions or splits do not exist; the message names the notebook.
-        ValueError: a severity that was not run, one whose parts hold no real item, or a label
-            that only general_test holds.
+        ValueError: a world that was not run, or a label that only general_test holds.
     """
-    captions = run.load_table("captions.parquet")
-    captions = captions[captions["caption"] != ""]
-    belongs = run.load_table("splits.parquet")
-    known = [name for name in belongs["severity"].unique() if name != "general"]
-    for severity in severities:
-        if severity not in known:
-            raise ValueError(
-                f"The severity {severity!r} of {run.dataset} was not run; splits.parquet holds "
-                f"{', '.join(known)}: name it in SEVERITIES of 02_fine_tuning and run that first."
-            )
-    categories = tuple(sorted(captions["label"].unique()))
-    everyone = belongs[belongs["severity"] == "general"].set_index("item_id")["role"]
-    learnt = captions[captions["part"] == "general_train"]
-    general = label_frequencies(learnt["label"], categories)
-    if (general == 0).any():
+    split = worlds.open(run)
+    if (split.general == 0).any():
         raise ValueError(
-            f"Label {categories[int(np.argmin(general))]!r} of {run.dataset} has captioned items "
-            "in general_test only: leave it out, or move an item of it to general_train."
+            f"Label {split.labels[int(np.argmin(split.general))]!r} of {run.dataset} has captioned "
+            "items in general_test only: leave it out, or move an item of it to general_train."
         )
-    role = learnt["item_id"].map(everyone)
-    test = captions.loc[captions["part"] == "general_test", COLUMNS].reset_index(drop=True)
+    held_out = ~split.train["item_id"].isin(split.ids(worlds.GENERAL, role="train"))
+    test = split.items.loc[split.items["part"] == "general_test", COLUMNS].reset_index(drop=True)
     benches = {}
-    for severity in severities:
-        members = set(belongs.loc[belongs["severity"] == severity, "item_id"])
-        frame = learnt[COLUMNS].assign(real=learnt["item_id"].isin(members).to_numpy())
-        parts = {
-            name: frame[(role == name).to_numpy()].reset_index(drop=True)
-            for name in ("train", "calibration")
-        }
-        for name, part in parts.items():
-            if not part["real"].any():
-                raise ValueError(
-                    f"The {name} part of {severity} holds no real item; hold out another share, or "
-                    "take more items."
-                )
-        real = label_frequencies(frame.loc[frame["real"], "label"], categories)
-        benches[severity] = Bench(
-            severity, **parts, test=test, categories=categories, general=general, real=real
+    for name in names:
+        frame = split.train[COLUMNS].assign(real=split.holds(name, split.train["item_id"]))
+        benches[name] = Bench(
+            name,
+            train=frame[~held_out].reset_index(drop=True),
+            calibration=frame[held_out].reset_index(drop=True),
+            test=test,
+            categories=tuple(split.labels),
+            general=split.general,
+            real=split.real[name],
         )
     return benches
 

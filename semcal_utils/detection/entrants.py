@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from semcal_utils.acceptance import log_ratios
+from semcal_utils.acceptance.recipes import RECIPES, load_recipes
 from semcal_utils.detection.benches import Bench
 from semcal_utils.detection.caption_readers import CaptionReader, StackedReader, TokenRatios
 from semcal_utils.detection.league import Judged, Maker
@@ -17,7 +18,6 @@ from semcal_utils.detection.rivals import HashedNgrams, PooledStates, TfidfLogis
 from semcal_utils.models.model_folders import load_language_model
 from semcal_utils.runs import Run
 
-RECIPES = ("paper", "item", "stream")
 LANGUAGE_MODELS, POOLED, STACKED = (
     "language models",
     "pooled LM states",
@@ -46,7 +46,7 @@ def gather_entrants(run: Run, benches: Mapping[str, Bench]) -> Entrants:
 
     Args:
         run: the run of one dataset.
-        benches: by severity.
+        benches: by world.
 
     Returns:
         The methods.
@@ -61,21 +61,19 @@ def gather_entrants(run: Run, benches: Mapping[str, Bench]) -> Entrants:
     states = pooled_states(
         model, tokenizer, captions["item_id"].tolist(), captions["caption"].tolist()
     )
-    ratios = {severity: _token_ratios(run, severity) for severity in benches}
+    ratios = {world: _token_ratios(run, world) for world in benches}
     makers: dict[str, Maker] = {
         "TF-IDF logistic": lambda bench: TfidfLogistic(),
         "hashed n-grams": lambda bench: HashedNgrams(),
         POOLED: lambda bench: PooledStates(states),
-        LANGUAGE_MODELS: lambda bench: TokenRatios(ratios[bench.severity]),
+        LANGUAGE_MODELS: lambda bench: TokenRatios(ratios[bench.world]),
     }
     if any_bench.labelled:
         makers |= {
             "label shift, EM": lambda bench: CaptionReader("em"),
             "label shift, BBSE": lambda bench: CaptionReader("bbse"),
             "deconvolution": lambda bench: CaptionReader(),
-            STACKED: lambda bench: StackedReader(
-                CaptionReader(), TokenRatios(ratios[bench.severity])
-            ),
+            STACKED: lambda bench: StackedReader(CaptionReader(), TokenRatios(ratios[bench.world])),
         }
     one = (
         sum(file.stat().st_size for file in run.path("models/general").glob("*.safetensors")) / 1e6
@@ -84,12 +82,12 @@ def gather_entrants(run: Run, benches: Mapping[str, Bench]) -> Entrants:
     return Entrants(makers, sizes, (POOLED, LANGUAGE_MODELS, STACKED))
 
 
-def recipe_forms(run: Run, bench: Bench, recipes: Sequence[str] = RECIPES) -> list[Judged]:
+def recipe_forms(run: Run, bench: Bench, recipes: Iterable[str] = RECIPES) -> list[Judged]:
     """Read what notebook 03 made of the test items, recipe by recipe.
 
     Args:
         run: the run of one dataset.
-        bench: one severity.
+        bench: one world.
         recipes: names of recipes.
 
     Returns:
@@ -97,33 +95,29 @@ def recipe_forms(run: Run, bench: Bench, recipes: Sequence[str] = RECIPES) -> li
 
     Raises:
         MissingArtefact: the recipes' table does not exist; the message names the notebook.
-        ValueError: the table lacks a recipe, the severity, or an item.
+        ValueError: the table lacks a recipe, the world, or an item.
     """
-    table = run.load_table("acceptance/all_recipes.parquet")
-    rows = table[table["severity"] == bench.severity].set_index("item_id")
+    table = load_recipes(run, part="general_test")
+    table = table[table["world"] == bench.world]
     again = "run 03_acceptance_probabilities again"
-    if rows.empty:
-        raise ValueError(
-            f"acceptance/all_recipes.parquet of {run.dataset} holds no severity "
-            f"{bench.severity!r}: name it in SEVERITIES of 03 and {again}."
-        )
-    missing = bench.test.loc[~bench.test["item_id"].isin(rows.index), "item_id"]
-    if len(missing):
-        raise ValueError(f"Item {missing.iloc[0]!r} has no acceptance probability: {again}.")
-    judged = rows.loc[bench.test["item_id"]]
     forms = []
     for recipe in recipes:
-        names = [f"log_ratio_{recipe}", f"accept_{recipe}"]
-        if absent := [name for name in names if name not in judged]:
-            raise ValueError(f"acceptance/all_recipes.parquet lacks {absent[0]}: {again}.")
-        ratio, accept = (judged[name].to_numpy(float) for name in names)
-        name = CHOSEN if recipe == "stream" else LANGUAGE_MODELS
+        rows = table[table["recipe"] == recipe].set_index("item_id")
+        missing = bench.test.loc[~bench.test["item_id"].isin(rows.index), "item_id"]
+        if len(missing):
+            raise ValueError(
+                f"acceptance.parquet of {run.dataset} says nothing of item {missing.iloc[0]!r} in "
+                f"the world {bench.world!r} by the recipe {recipe!r}: {again}."
+            )
+        judged = rows.loc[bench.test["item_id"]]
+        ratio, accept = (judged[name].to_numpy() for name in ("log_ratio", "accept_probability"))
+        name = CHOSEN if recipe == "label_matched" else LANGUAGE_MODELS
         forms.append(Judged(name, recipe, ratio, accept))
     return forms
 
 
-def _token_ratios(run: Run, severity: str) -> pd.Series:
-    scores = run.load_table(f"token_log_probs/{severity}.parquet")
+def _token_ratios(run: Run, world: str) -> pd.Series:
+    scores = run.load_table(f"token_log_probs/{world}.parquet")
     ratios = log_ratios(
         scores["log_prob_real"], scores["log_prob_general"], item_ids=scores["item_id"].tolist()
     )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from semcal_utils.detection.benches import Bench
 from semcal_utils.detection.caption_readers import CaptionReader
-from semcal_utils.detection.league import item_rule, stream_rule
+from semcal_utils.detection.league import item_calibrated_rule, label_matched_rule
 from semcal_utils.detection.rivals import RatioEstimator
 from semcal_utils.divergence import deception_reduction
 from semcal_utils.divergence.frequencies import expected_filtered_frequencies, label_frequencies
@@ -34,7 +34,7 @@ def few_labels(
 
     Args:
         estimators: fitted ratio estimators that read no labels, by name.
-        bench: one severity; labels are drawn from its calibration part.
+        bench: one world; labels are drawn from its calibration part.
         sizes: numbers of labelled captions; each label gets at least two.
         repeats: draws per size.
         seed: fixes the draws.
@@ -57,14 +57,14 @@ def few_labels(
     wanted = {name for name, share in zip(bench.categories, bench.real, strict=True) if share > 0}
     rows: list[dict[str, Any]] = []
     for name, estimator in estimators.items():
-        accept = item_rule(estimator, bench)(bench.test).accept
+        accept = item_calibrated_rule(estimator, bench)(bench.test).accept
         rows.append(_row(0, 0, name, accept, bench))
     for size in sizes:
         for repeat in range(repeats):
             drawn = _drawn(bench.calibration, size, rng)
             few = replace(bench, calibration=drawn)
             for name, estimator in estimators.items():
-                accept = stream_rule(estimator, few)(bench.test).accept
+                accept = label_matched_rule(estimator, few)(bench.test).accept
                 rows.append(_row(size, repeat, name, accept, bench))
             half = np.arange(size) % 2 == 0
             if not wanted <= set(drawn["label"][half]):
@@ -75,7 +75,7 @@ def few_labels(
                 continue
             taught = replace(bench, train=drawn[half], calibration=drawn[~half])
             reader = CaptionReader().fit(taught)
-            accept = stream_rule(reader, taught)(bench.test).accept
+            accept = label_matched_rule(reader, taught)(bench.test).accept
             rows.append(_row(size, repeat, CLASSIFIER, accept, bench))
     return pd.DataFrame(rows)
 

@@ -1,8 +1,8 @@
 """The league: every estimator on the same benches, judged item by item and by what it keeps.
 
-Each estimator runs in two forms. `item`: its ratio calibrated caption by caption, no label used,
-cut at the exact bound. `stream`: sharpened (a log ratio) or deconvolved (a posterior) on the
-calibration part's labels. The language models also run as published (`paper`).
+Each estimator runs in two forms. `item_calibrated`: its ratio calibrated caption by caption, no
+label used, cut at the exact bound. `label_matched`: sharpened (a log ratio) or deconvolved (a
+posterior) on the calibration part's labels. The language models also run as published (`paper`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from sklearn.metrics import roc_auc_score
 
 from semcal_utils.acceptance import accept_probability
 from semcal_utils.acceptance.calibration import calibrate_items
+from semcal_utils.acceptance.label_matched import fit_label_matched
 from semcal_utils.acceptance.oracles import label_oracle_acceptance
-from semcal_utils.acceptance.stream_recipe import fit_stream_recipe
 from semcal_utils.detection import auc_interval, over_represented
 from semcal_utils.detection.benches import Bench
 from semcal_utils.detection.rivals import RatioEstimator
@@ -38,7 +38,7 @@ class Judged:
 
     Attributes:
         method: name of the estimator.
-        form: "paper", "item" or "stream".
+        form: "paper", "item_calibrated" or "label_matched".
         log_ratio: (n,) of the test items, in nats, as the form uses them.
         accept: (n,) acceptance probabilities.
     """
@@ -56,7 +56,7 @@ Rule = Callable[[pd.DataFrame], Judged]
 """From items (item_id, caption) to what a form makes of them."""
 
 
-def item_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
+def item_calibrated_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
     """Calibrate a ratio caption by caption, without labels.
 
     Args:
@@ -75,12 +75,12 @@ def item_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
     def judge(items: pd.DataFrame) -> Judged:
         ratio = curve.log_ratios(estimator.log_ratios(items))
         accept = accept_probability(ratio, bench.log_bound)
-        return Judged(estimator.name, "item", ratio, accept)
+        return Judged(estimator.name, "item_calibrated", ratio, accept)
 
     return judge
 
 
-def stream_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
+def label_matched_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
     """Choose acceptance so that the kept labels of the calibration part match the world's.
 
     Args:
@@ -90,7 +90,7 @@ def stream_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
     Returns:
         The rule, by sharpening (of log ratios) or deconvolution (of posteriors).
     """
-    recipe = fit_stream_recipe(
+    recipe = fit_label_matched(
         {estimator.name: estimator.evidence(bench.calibration)},
         bench.calibration["label"],
         estimator.believed_real,
@@ -101,14 +101,14 @@ def stream_rule(estimator: RatioEstimator, bench: Bench) -> Rule:
     def judge(items: pd.DataFrame) -> Judged:
         ratio = recipe.log_ratios(estimator.evidence(items))
         accept = accept_probability(ratio, recipe.log_bound)
-        return Judged(estimator.name, "stream", ratio, accept)
+        return Judged(estimator.name, "label_matched", ratio, accept)
 
     return judge
 
 
 def judge_forms(estimator: RatioEstimator, bench: Bench) -> list[Judged]:
     """Return an estimator's forms on the test part; without labels there is the item form only."""
-    rules = [item_rule, stream_rule] if bench.labelled else [item_rule]
+    rules = [item_calibrated_rule, label_matched_rule] if bench.labelled else [item_calibrated_rule]
     return [rule(estimator, bench)(bench.test) for rule in rules]
 
 
@@ -122,7 +122,7 @@ def measure(judged: Judged, bench: Bench, *, resamples: int = 300, seed: int = 0
         seed: fixes them.
 
     Returns:
-        severity, method, form, reduction with low and high, pass_rate, auc with low and high, and
+        world, method, form, reduction with low and high, pass_rate, auc with low and high, and
         reason (why the reduction is undefined).
     """
     kept = measure_filter(
@@ -133,7 +133,7 @@ def measure(judged: Judged, bench: Bench, *, resamples: int = 300, seed: int = 0
     area = auc_interval(positive, -judged.log_ratio)
     reduction = kept.deception_reduction
     return {
-        "severity": bench.severity,
+        "world": bench.world,
         "method": judged.method,
         "form": judged.form,
         "reduction": reduction.value,
@@ -160,8 +160,8 @@ def run_league(
 
     Args:
         makers: per name, a function that makes an unfitted estimator for a bench.
-        benches: one per severity.
-        extra: per severity, forms that exist already (such as the published recipe).
+        benches: one per world.
+        extra: per world, forms that exist already (such as the published recipe).
         model_megabytes: size of the language models that an estimator of this name needs; of the
             others, what they learnt is weighed.
         resamples: bootstrap resamples behind each interval.
@@ -169,8 +169,8 @@ def run_league(
 
     Returns:
         The league (rows of `measure`, with `membership_auc` of the calibration part, which needs no
-        label), the cost (method, severity, fit_seconds, score_seconds per 1,000 captions,
-        megabytes), and what was judged by (severity, method, form).
+        label), the cost (method, world, fit_seconds, score_seconds per 1,000 captions,
+        megabytes), and what was judged by (world, method, form).
     """
     rows, costs, found = [], [], {}
     for bench in benches:
@@ -183,7 +183,7 @@ def run_league(
             costs.append(
                 {
                     "method": name,
-                    "severity": bench.severity,
+                    "world": bench.world,
                     "fit_seconds": fitted - began,
                     "score_seconds": (scored - fitted) / len(ratio) * 1000,
                     "megabytes": (model_megabytes or {}).get(name) or _megabytes(estimator),
@@ -191,11 +191,11 @@ def run_league(
             )
             ranked = membership_auc(bench, ratio)
             for judged in judge_forms(estimator, bench):
-                found[bench.severity, name, judged.form] = judged
+                found[bench.world, name, judged.form] = judged
                 row = measure(judged, bench, resamples=resamples, seed=seed)
                 rows.append(row | {"membership_auc": ranked})
-        for judged in [*(extra or {}).get(bench.severity, []), label_oracle(bench)]:
-            found[bench.severity, judged.method, judged.form] = judged
+        for judged in [*(extra or {}).get(bench.world, []), label_oracle(bench)]:
+            found[bench.world, judged.method, judged.form] = judged
             rows.append(measure(judged, bench, resamples=resamples, seed=seed))
     return pd.DataFrame(rows), pd.DataFrame(costs), found
 
@@ -228,7 +228,7 @@ def refit_seeds(
 
     Args:
         makers: per name, a function that makes an unfitted estimator for a bench.
-        bench: one severity.
+        bench: one world.
         seeds: seeds of the division of general_train into train and calibration.
         fixed: names of estimators that rest on trained language models: for them the division
             stays, and a random four fifths of the calibration part choose the recipe.

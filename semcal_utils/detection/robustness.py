@@ -39,7 +39,7 @@ def noise_rows(
 
     Args:
         judges: methods by name.
-        bench: the severity; its test part is judged.
+        bench: the world; its test part is judged.
         strengths: probabilities per word or phrase, 0 first.
         resamples: bootstrap resamples behind the intervals.
         seed: decides where noise strikes.
@@ -69,7 +69,7 @@ def replaced_rows(
 
     Args:
         judges: methods by name.
-        bench: the severity.
+        bench: the world.
         versions: by strength, (n,) captions of the test items.
         trial: what the versions are.
         resamples: bootstrap resamples behind the intervals.
@@ -99,7 +99,7 @@ def drift_rows(
 
     Args:
         judges: methods by name.
-        bench: the severity that everything was trained for.
+        bench: the world that everything was trained for.
         towards: (K,) label frequencies R' that the world moves to.
         strengths: t, between 0 and 1.
         resamples: bootstrap resamples behind the intervals.
@@ -132,7 +132,7 @@ def unseen_rows(
 
     Args:
         judges: methods by name.
-        bench: the severity.
+        bench: the world.
         shares: share of the stream that is new, from 0 to below 1.
         resamples: bootstrap resamples behind the intervals.
         seed: decides the sentences and fixes the resamples.
@@ -174,7 +174,7 @@ def padding_rows(
 
     Args:
         judges: methods by name.
-        bench: the severity.
+        bench: the world.
         counts: words appended per caption.
         resamples: bootstrap resamples behind the intervals.
         seed: decides the words.

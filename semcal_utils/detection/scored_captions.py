@@ -17,13 +17,13 @@ from semcal_utils.runs import Run
 
 
 class FreshTokenRatios:
-    """The general and the real model of one severity, ready to read any caption.
+    """The general and the real model of one world, ready to read any caption.
 
     Captions of notebook 03 are looked up, others are scored.
 
     Args:
         run: where the models and the scores of notebook 03 lie.
-        severity: whose real model.
+        world: whose real model.
 
     Raises:
         MissingArtefact: models or scores do not exist; the message names the notebook.
@@ -32,15 +32,15 @@ class FreshTokenRatios:
     name = "language models"
     reads_labels = False
 
-    def __init__(self, run: Run, severity: str) -> None:
+    def __init__(self, run: Run, world: str) -> None:
         self.believed_real = np.zeros(0)
         self._models = {}
-        for name in ("general", f"real_{severity}"):
+        for name in ("general", f"real_{world}"):
             role = "general" if name == "general" else "real"
             self._models[role], self._tokenizer = load_language_model(
                 run.load_folder(f"models/{name}")
             )
-        known = run.load_table(f"token_log_probs/{severity}.parquet")
+        known = run.load_table(f"token_log_probs/{world}.parquet")
         ratios = log_ratios(known["log_prob_real"], known["log_prob_general"])
         means = [float(np.mean(tokens)) for tokens in known["log_prob_general"]]
         index = pd.Index(known["item_id"])

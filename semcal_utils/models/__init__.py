@@ -8,9 +8,8 @@ models of a profile at once (`python -m semcal_utils.models`).
 from semcal_utils.models.devices import choose_device, choose_dtype
 from semcal_utils.models.fine_tuning import FineTuned, fine_tune, hold_out
 from semcal_utils.models.grid import (
-    DrawnSplits,
     ModelSettings,
-    draw_splits,
+    draw_worlds,
     processes,
     train_model,
     untrained_model,
@@ -44,7 +43,6 @@ __all__ = [
     "LARGE_MODEL",
     "TOKEN_BUDGET_LARGE",
     "TOKEN_BUDGET_SMALL",
-    "DrawnSplits",
     "FineTuned",
     "Mode",
     "ModelSettings",
@@ -54,7 +52,7 @@ __all__ = [
     "check_same_vocabulary",
     "choose_device",
     "choose_dtype",
-    "draw_splits",
+    "draw_worlds",
     "fine_tune",
     "hold_out",
     "load_language_model",

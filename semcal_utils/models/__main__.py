@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semcal_utils.models.cost import cost_lines
-from semcal_utils.models.grid import ModelSettings, draw_splits, processes, train_model
+from semcal_utils.models.grid import ModelSettings, draw_worlds, processes, train_model
 from semcal_utils.models.model_cards import publish_language_model
 from semcal_utils.runs import Run, open_run, project_root
 from semcal_utils.runs.plan import PlanError, declared_parameters, make_plan
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def train_dataset(run: Run, settings: ModelSettings, owner: str | None = None) -> None:
     """Train the general and the real models of one dataset, and publish them where asked."""
-    data = draw_splits(run, settings)
-    for split in ("general", *settings.severities):
+    data = draw_worlds(run, settings)
+    for split in ("general", *data.names):
         folder = train_model(run, data, settings, split)
         if processes().is_main_process:
             print(f"{run.dataset}: {split} is in {os.path.relpath(folder, project_root())}")
@@ -72,7 +72,7 @@ def train_dataset(run: Run, settings: ModelSettings, owner: str | None = None) -
                     f"{owner}/{run.dataset}_{split}",
                     title=f"{run.dataset}, {split}",
                     description=f"Captions of {run.dataset}: "
-                    + ("the stream." if split == "general" else f"the world at severity {split}."),
+                    + ("the stream." if split == "general" else f"the world {split}."),
                 )
     processes().wait_for_everyone()
 

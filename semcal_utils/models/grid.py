@@ -1,4 +1,4 @@
-"""All language models of a profile: one general and one real per severity, for every dataset.
+"""All language models of a profile: one general and one real per world, for every dataset.
 
 `python -m semcal_utils.models --profile paper` trains them from the captions that notebook 01
 left; under `accelerate launch -m` or `torchrun -m` on several processors at once. Notebook 02
@@ -8,16 +8,13 @@ trains through the same functions, so each finds finished what the other has tra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
-from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semcal_utils import worlds
@@ -26,6 +23,7 @@ from semcal_utils.models.language_models import small_language_model, train_toke
 from semcal_utils.models.model_folders import load_language_model
 from semcal_utils.runs import Run
 from semcal_utils.runs.files import state_of_files
+from semcal_utils.worlds import WORLDS, Worlds
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class ModelSettings:
 
     Attributes:
         seed: Decides splits, weights, held-out captions and order.
-        severities: One real model each.
+        worlds: KL(G‖R) by name, in nats; one real model each.
         calibration_share: Part of general_train that no model sees.
         base: A causal language model by id or folder; empty: a small GPT-2 from fresh weights.
         vocabulary: Most tokens of the tokenizer of the small model.
@@ -53,7 +51,7 @@ class ModelSettings:
     """
 
     seed: int = 0
-    severities: tuple[str, ...] = tuple(worlds.SEVERITIES)
+    worlds: Mapping[str, float] = field(default_factory=lambda: dict(WORLDS))
     calibration_share: float = 0.2
     base: str = ""
     vocabulary: int = 2048
@@ -74,13 +72,8 @@ class ModelSettings:
         """Read settings from a notebook's parameters, such as `globals()`; others are passed by."""
         known = {field.name: field.name.upper() for field in fields(cls)}
         given = {name: parameters[upper] for name, upper in known.items() if upper in parameters}
-        if "severities" in given:
-            given["severities"] = tuple(given["severities"])
         settings = cls(**given)
-        if unknown := set(settings.severities) - set(worlds.SEVERITIES):
-            raise ValueError(
-                f"Unknown severities {sorted(unknown)}; choose from {list(worlds.SEVERITIES)}."
-            )
+        worlds.check_targets(settings.worlds)
         if settings.real_starts_from not in ("general", "scratch"):
             raise ValueError(
                 f"REAL_STARTS_FROM is {settings.real_starts_from!r}; choose general or scratch."
@@ -88,77 +81,24 @@ class ModelSettings:
         return settings
 
 
-@dataclass(frozen=True)
-class DrawnSplits:
-    """The captions of general_train and who may read them.
-
-    Attributes:
-        train: Captioned items of general_train: item_id, label, caption.
-        calibration: (n,) True where no model may look.
-        drawn: The real sub-sample by severity.
-        belongs: `worlds.parquet`: item_id, severity (or `general`), role.
-    """
-
-    train: pd.DataFrame
-    calibration: NDArray[np.bool_]
-    drawn: dict[str, worlds.RealSplit]
-    belongs: pd.DataFrame
-
-    def ids(self, split: str) -> list[str]:
-        """Return the items that the model of a split learns from."""
-        rows = self.belongs[(self.belongs["severity"] == split) & (self.belongs["role"] == "train")]
-        return list(rows["item_id"])
-
-    def texts(self, split: str) -> list[str]:
-        """Return their captions."""
-        return list(self.train.set_index("item_id").loc[self.ids(split), "caption"])
-
-
-def draw_splits(run: Run, settings: ModelSettings) -> DrawnSplits:
-    """Draw the worlds and the calibration part of a run, and keep who belongs to what.
+def draw_worlds(run: Run, settings: ModelSettings) -> Worlds:
+    """Draw the worlds of a run in one of the processes that work on it, and open them in all.
 
     Raises:
         MissingArtefact: There are no captions yet.
-        ValueError: A severity cannot be reached.
+        ValueError: A world cannot be reached.
     """
-    captions = run.load_table("captions.parquet")
-    train = captions[(captions["caption"] != "") & (captions["part"] == "general_train")]
-    train = train.reset_index(drop=True)
-    drawn = {
-        severity: worlds.draw_real_split(
-            train["label"], target_kl=worlds.SEVERITIES[severity], seed=settings.seed
-        )
-        for severity in settings.severities
-    }
-    calibration = worlds.draw_calibration_part(
-        train["label"], settings.calibration_share, seed=settings.seed
-    )
-    role = np.where(calibration, "calibration", "train")
-    parts = {"general": np.ones(len(train), dtype=bool)}
-    parts |= {name: split.members for name, split in drawn.items()}
-
-    def membership() -> pd.DataFrame:
-        tables = [
-            pd.DataFrame({"item_id": train["item_id"][mask], "severity": name, "role": role[mask]})
-            for name, mask in parts.items()
-        ]
-        return pd.concat(tables, ignore_index=True)
-
-    stamp: dict[str, Any] = {
-        "captions": run.fingerprint("captions.parquet"),
-        "severities": list(settings.severities),
-        "calibration_share": settings.calibration_share,
-        "seed": settings.seed,
-    }
     if processes().is_main_process:
-        run.table("splits.parquet", membership, **stamp)
+        worlds.draw(
+            run, settings.worlds, calibration_share=settings.calibration_share, seed=settings.seed
+        )
     processes().wait_for_everyone()
-    return DrawnSplits(train, calibration, drawn, run.load_table("splits.parquet"))
+    return worlds.open(run)
 
 
 def train_model(
     run: Run,
-    data: DrawnSplits,
+    data: Worlds,
     settings: ModelSettings,
     split: str,
     *,
@@ -169,11 +109,11 @@ def train_model(
 
     Args:
         run: Holds captions and splits, and the general model where a real one starts from it.
-        data: Its splits.
+        data: Its worlds.
         settings: What to train.
-        split: `general`, or a severity.
+        split: `general`, or a world.
         start: Where a real model starts, `general` or `scratch`; by default as settings say.
-        name: Folder in the run; by default `models/general` or `models/real_<severity>`.
+        name: Folder in the run; by default `models/general` or `models/real_<world>`.
 
     Returns:
         The model's folder, with `history.csv` in it.
@@ -211,7 +151,7 @@ def train_model(
             output_dir=folder,
             batch_size=settings.batch_size,
             seed=settings.seed,
-            held_out=hold_out(data.ids(split), seed=settings.seed),
+            held_out=hold_out(data.ids(split, role="train"), seed=settings.seed),
             warmup_steps=settings.warmup_steps or None,
             weight_decay=settings.weight_decay,
             description=split if split == "general" else f"{split} from {start}",
@@ -239,7 +179,7 @@ def _budget(settings: ModelSettings, split: str, start: str) -> dict[str, Any]:
 
 
 def untrained_model(
-    data: DrawnSplits, settings: ModelSettings
+    data: Worlds, settings: ModelSettings
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Return what the general model starts from, and the tokenizer that all models share."""
     if settings.base:

@@ -22,7 +22,7 @@ def write_model_card(folder: str | Path, *, title: str, description: str) -> Pat
     Args:
         folder: A folder that `fine_tune` finished.
         title: Heading of the card.
-        description: What the model is of: dataset, general or real, severity.
+        description: What the model is of: dataset, general or real, world.
 
     Returns:
         The card's path.

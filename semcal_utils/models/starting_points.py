@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from semcal_utils.acceptance import accept_probability, exact_log_bound, log_ratios
+from semcal_utils.acceptance import accept_probability, log_ratios
 from semcal_utils.acceptance import paper_log_ratios as clipped_log_ratios
 from semcal_utils.divergence import deception_reduction
 from semcal_utils.divergence.frequencies import expected_filtered_frequencies, label_frequencies
@@ -24,8 +24,7 @@ def filtered_by(
     real: ArrayLike,
     categories: Sequence[str],
     *,
-    general_texts: int,
-    real_texts: int,
+    log_bound: float,
 ) -> pd.DataFrame:
     """Filter a stream by a pair of models, without any choice that would need labels.
 
@@ -34,8 +33,7 @@ def filtered_by(
         labels: (n,) their labels.
         real: (K,) the world's label frequencies R.
         categories: (K,) distinct labels.
-        general_texts: Texts the general model was trained on.
-        real_texts: Texts the real model was trained on, a sub-sample of the former.
+        log_bound: Exact bound of the world, in nats.
 
     Returns:
         One row per recipe (`full`: the whole log ratio; `paper`: the published clipping of
@@ -43,7 +41,6 @@ def filtered_by(
         `reduction` of deception (nan where the stream does not deceive) and `pass_rate`.
     """
     pair = scored["log_prob_real"], scored["log_prob_general"]
-    log_bound = exact_log_bound(general_texts, real_texts)
     stream = label_frequencies(labels, categories)
     rows = []
     for recipe, ratio in {"full": log_ratios(*pair), "paper": clipped_log_ratios(*pair)}.items():

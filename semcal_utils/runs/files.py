@@ -85,11 +85,11 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
 def check_item_ids(frame: pd.DataFrame, name: str) -> None:
     """Raise when a table lacks `item_id` or repeats one.
 
-    Membership tables list an item once per severity, so they are unique in the pair.
+    A table over worlds or recipes lists an item once for each of them.
     """
     if "item_id" not in frame.columns:
         raise DamagedArtefact(f"{name} has no column item_id; its columns are {list(frame)}.")
-    keys = ["item_id", "severity"] if "severity" in frame.columns else ["item_id"]
+    keys = ["item_id", *(name for name in ("world", "recipe") if name in frame.columns)]
     repeated = frame.duplicated(keys)
     if repeated.any():
         raise DamagedArtefact(

@@ -32,7 +32,10 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "bool": (bool,),
     "list": (list,),
+    "dict": (dict,),
 }
+FORMER_NAMES = {"SEVERITIES": "WORLDS"}
+"""What a parameter is called now, for profiles of earlier editions."""
 
 
 class PlanError(ValueError):
@@ -198,6 +201,8 @@ def check_names(
         for name in values:
             if name not in allowed or name in reserved:
                 choices = ", ".join(choice for choice in allowed if choice not in reserved)
+                if name in FORMER_NAMES:
+                    choices = f"{choices}; {name} is now called {FORMER_NAMES[name]}"
                 raise PlanError(
                     f"Profile {profile!r} sets {name!r} under `{section}`, but no notebook there "
                     f"declares it; the parameters are {choices}."

@@ -16,7 +16,7 @@ from typing import Any
 from semcal_utils.runs.places import PUBLISHED
 
 RESULTS = "results.json"
-REPORTED = ("paper", "stream")
+REPORTED = ("paper", "label_matched")
 LEVEL = 0.05
 """Chance that a run which differs from the published one by sampling alone is told to differ."""
 INTERVAL = 0.95
@@ -65,7 +65,7 @@ def results_of(figures: Path, datasets: Iterable[str]) -> dict[str, Any]:
     found = {}
     for dataset in datasets:
         try:
-            worlds = json.loads((figures / dataset / "02_severities.json").read_text("utf-8"))
+            worlds = json.loads((figures / dataset / "02_worlds.json").read_text("utf-8"))
             recipes = json.loads((figures / dataset / "05_recipes.json").read_text("utf-8"))
             found[dataset] = {
                 "worlds": {name: of for name, of in worlds.items() if name != "profile"},
@@ -95,7 +95,7 @@ def compare(yours: Mapping[str, Any], published: Mapping[str, Any]) -> list[Comp
         for row in yours[dataset]["rows"]
         for twin in published.get(dataset, {}).get("rows", [])
         if row["recipe"] in REPORTED
-        and (row["recipe"], row["severity"]) == (twin["recipe"], twin["severity"])
+        and (row["recipe"], row["world"]) == (twin["recipe"], twin["world"])
     ]
     level = LEVEL / max(1, len(pairs))
     return [_compared(dataset, row, twin, level) for dataset, row, twin in pairs]
@@ -112,7 +112,7 @@ def _compared(
     )
     what = "deception reduction" if reducible else "KL left, nats"
     agrees = same_within_noise(mine, theirs, level)
-    return Compared(dataset, row["severity"], row["recipe"], what, mine, theirs, agrees)
+    return Compared(dataset, row["world"], row["recipe"], what, mine, theirs, agrees)
 
 
 def same_within_noise(one: Estimate, other: Estimate, level: float) -> bool:

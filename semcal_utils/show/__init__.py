@@ -57,7 +57,7 @@ from semcal_utils.show.results import (
     plot_cost_and_gain,
     plot_expected_against_achieved,
     plot_heat_map,
-    plot_metric_by_severity,
+    plot_metric_by_world,
 )
 from semcal_utils.show.starts import STARTS, plot_starts
 from semcal_utils.show.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
@@ -133,7 +133,7 @@ __all__ = [
     "plot_league",
     "plot_log_ratio_histogram",
     "plot_loss_curves",
-    "plot_metric_by_severity",
+    "plot_metric_by_world",
     "plot_models_and_rivals",
     "plot_precision_recall",
     "plot_recipes",

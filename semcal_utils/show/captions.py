@@ -76,7 +76,7 @@ def plot_forecast_reduction(forecast: pd.Series, *, ax: Axes | None = None) -> A
     """Draw the forecast deception reduction of every world under the label oracle's 100 %.
 
     Args:
-        forecast: Reductions by severity; 1 is perfect.
+        forecast: Reductions by world; 1 is perfect.
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax, 4.0, 3.6)

@@ -25,7 +25,7 @@ UNDEFINED: dict[str, Any] = {
 def plot_roc(
     scores: Mapping[str, tuple[np.ndarray, np.ndarray]], *, ax: Axes | None = None
 ) -> Axes:
-    """Draw ROC curves, one per severity.
+    """Draw ROC curves, one per world.
 
     Args:
         scores: By name, truth (n,) bool and score (n,), higher for over-represented items.
@@ -48,7 +48,7 @@ def plot_roc(
 def plot_precision_recall(
     scores: Mapping[str, tuple[np.ndarray, np.ndarray]], *, ax: Axes | None = None
 ) -> Axes:
-    """Draw precision against recall, one curve per severity; arguments as in `plot_roc`."""
+    """Draw precision against recall, one curve per world; arguments as in `plot_roc`."""
     ax = frame_or_new(ax, 4.6, 4.2)
     for colour, (truth, score) in zip(SERIES, scores.values(), strict=False):
         if not _both(truth):
@@ -69,7 +69,7 @@ def plot_verdicts(shares: Mapping[str, pd.DataFrame], *, ax: Axes | None = None)
     """Draw what becomes of over-represented and of other items at the threshold.
 
     Args:
-        shares: By severity, a table with index `over-represented` and `not over-represented` and
+        shares: By world, a table with index `over-represented` and `not over-represented` and
             columns `value`, `low`, `high`: the share that was called over-represented.
         ax: Frame to draw in.
     """
@@ -122,7 +122,7 @@ def plot_auc_against_reduction(
     """Draw every method's AUC against its reduction, and two paths that part the two.
 
     Args:
-        league: Rows of one severity with `auc`, `reduction` and `form`.
+        league: Rows of one world with `auc`, `reduction` and `form`.
         paths: By name, a table with `auc` and `reduction`, drawn as a line.
         ax: Frame to draw in.
     """
@@ -153,7 +153,7 @@ def plot_auc_against_reduction(
 
 
 def plot_league(league: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw the league of one severity: each method's reduction in each form, with its interval.
+    """Draw the league of one world: each method's reduction in each form, with its interval.
 
     Args:
         league: Columns `method`, `form`, `reduction`, `low`, `high`, `pass_rate`; the label
@@ -166,7 +166,7 @@ def plot_league(league: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     names = list(best.index)
     present = [form for form in RECIPE_COLOURS if (players["form"] == form).any()]
     for form in present:
-        shift = {"paper": 0.24, "item": 0.0, "stream": -0.24}[form]
+        shift = {"paper": 0.24, "item_calibrated": 0.0, "label_matched": -0.24}[form]
         rows = players[players["form"] == form].dropna(subset=["reduction"])
         y = np.array([names.index(name) for name in rows["method"]]) - shift
         ax.hlines(y, rows["low"], rows["high"], color=RECIPE_COLOURS[form], linewidth=3, alpha=0.45)
@@ -174,7 +174,7 @@ def plot_league(league: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         for at, value, rate in zip(y, rows["reduction"], rows["pass_rate"], strict=True):
             ax.text(
                 1.015, at, f"{value:6.1%}, keeps {rate:.0%}", va="center", fontsize=8.5,
-                color=COLOURS["ink"] if form == "stream" else COLOURS["quiet"],
+                color=COLOURS["ink"] if form == "label_matched" else COLOURS["quiet"],
                 transform=ax.get_yaxis_transform(),
             )  # fmt: skip
     if not players["reduction"].notna().any():
@@ -201,7 +201,7 @@ def plot_seeds(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = frame_or_new(ax, 7.6, 4.2)
     names = list(table.groupby("method")["reduction"].max().sort_values(na_position="first").index)
-    for form, shift in (("item", 0.14), ("stream", -0.14)):
+    for form, shift in (("item_calibrated", 0.14), ("label_matched", -0.14)):
         rows = table[table["form"] == form].dropna(subset=["reduction"])
         y = np.array([names.index(name) for name in rows["method"]]) - shift
         if rows.empty:

@@ -30,23 +30,23 @@ _TICKS = {
 
 def plot_recipes(
     comparison: pd.DataFrame,
-    severities: Sequence[str],
+    worlds: Sequence[str],
     *,
     oracles: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the deception reduction of each recipe at each severity, with intervals.
+    """Draw the deception reduction of each recipe at each world, with intervals.
 
     Args:
-        comparison: Columns `severity`, `recipe`, `reduction`, `low`, `high` and `pass rate`; a
+        comparison: Columns `world`, `recipe`, `reduction`, `low`, `high` and `pass rate`; a
             reduction that is nan is said to be undefined.
-        severities: Which to draw, in order.
-        oracles: Index: severities. Columns `label oracle`, `caption oracle`, `forecast`: the
-            reductions that they reach, drawn as ticks over the severity's bars.
+        worlds: Which to draw, in order.
+        oracles: Index: worlds. Columns `label oracle`, `caption oracle`, `forecast`: the
+            reductions that they reach, drawn as ticks over the world's bars.
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax)
-    for recipe, colour, places, width, rows in _groups(comparison, severities):
+    for recipe, colour, places, width, rows in _groups(comparison, worlds):
         value = rows["reduction"].to_numpy(float)
         ax.bar(
             places,
@@ -77,10 +77,10 @@ def plot_recipes(
                 color=ink if high or not np.isfinite(reduction) else COLOURS["ink"],
                 linespacing=1.2,
             )
-    _mark_undefined(ax, comparison, severities)
-    _draw_ticks(ax, oracles, severities)
-    ax.set_xticks(range(len(severities)), severities)
-    ax.set_xlim(-0.55, len(severities) - 0.45)
+    _mark_undefined(ax, comparison, worlds)
+    _draw_ticks(ax, oracles, worlds)
+    ax.set_xticks(range(len(worlds)), worlds)
+    ax.set_xlim(-0.55, len(worlds) - 0.45)
     ax.set(ylabel="deception reduction")
     lows = comparison["low"].to_numpy(float)
     ax.set_ylim(min(0.0, float(np.nanmin([0.0, *lows]))), 1.06)
@@ -90,20 +90,20 @@ def plot_recipes(
 
 
 def plot_kept_divergence(
-    comparison: pd.DataFrame, severities: Sequence[str], *, ax: Axes | None = None
+    comparison: pd.DataFrame, worlds: Sequence[str], *, ax: Axes | None = None
 ) -> Axes:
     """Draw how far each recipe's kept stream is from the world, over the noise of a perfect filter.
 
     Args:
-        comparison: Columns `severity`, `recipe`, `kl`, `kl low`, `kl high` (KL(kept‖R) with its
+        comparison: Columns `world`, `recipe`, `kl`, `kl low`, `kl high` (KL(kept‖R) with its
             interval, nats) and `noise band` (what a perfect filter that keeps as much stays below
             with probability 95 %).
-        severities: Which to draw, in order.
+        worlds: Which to draw, in order.
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax)
     least = 1e-4
-    for recipe, colour, places, width, rows in _groups(comparison, severities):
+    for recipe, colour, places, width, rows in _groups(comparison, worlds):
         ax.bar(places, rows["noise band"], width * 0.92, bottom=0, color="#DDDDDD", zorder=1)
         value = np.maximum(rows["kl"].to_numpy(float), least)
         ends = np.maximum(rows[["kl low", "kl high"]].to_numpy(float).T, least)
@@ -113,18 +113,18 @@ def plot_kept_divergence(
     ax.bar(0, np.nan, color="#DDDDDD", label="noise of a perfect filter (95 %)")
     ax.set_yscale("log")
     ax.set_ylim(least * 0.8, None)
-    ax.set_xticks(range(len(severities)), severities)
-    ax.set_xlim(-0.55, len(severities) - 0.45)
+    ax.set_xticks(range(len(worlds)), worlds)
+    ax.set_xlim(-0.55, len(worlds) - 0.45)
     ax.set(ylabel="KL(kept‖R), nats")
     legend_above(ax, 5)
     return ax
 
 
 def draw_intervals(estimates: Sequence[Any], stream: str, *, ax: Axes) -> Axes:
-    """Draw intervals over the points of `plot_metric_by_severity`.
+    """Draw intervals over the points of `plot_metric_by_world`.
 
     Args:
-        estimates: Per severity in order, an object with `low` and `high`; nan draws nothing.
+        estimates: Per world in order, an object with `low` and `high`; nan draws nothing.
         stream: Whose they are (`general`, `filtered`), for the colour.
         ax: Frame that holds the points.
     """
@@ -137,32 +137,32 @@ def draw_intervals(estimates: Sequence[Any], stream: str, *, ax: Axes) -> Axes:
 
 
 def _groups(
-    comparison: pd.DataFrame, severities: Sequence[str]
+    comparison: pd.DataFrame, worlds: Sequence[str]
 ) -> Iterator[tuple[str, str, np.ndarray, float, pd.DataFrame]]:
     """Each recipe with its colour, the places of its bars, their width and its rows in order."""
     recipes = list(dict.fromkeys(comparison["recipe"]))
     width = 0.84 / max(len(recipes), 1.4)
     colours = _FEW_COLOURS.get(len(recipes), _COLOURS)
     for number, recipe in enumerate(recipes):
-        rows = comparison[comparison["recipe"] == recipe].set_index("severity").loc[[*severities]]
+        rows = comparison[comparison["recipe"] == recipe].set_index("world").loc[[*worlds]]
         places = np.arange(len(rows)) + (number - (len(recipes) - 1) / 2) * width
         yield recipe, colours[number % len(colours)], places, width, rows
 
 
-def _mark_undefined(ax: Axes, comparison: pd.DataFrame, severities: Sequence[str]) -> None:
-    for place, severity in enumerate(severities):
-        rows = comparison[comparison["severity"] == severity]
+def _mark_undefined(ax: Axes, comparison: pd.DataFrame, worlds: Sequence[str]) -> None:
+    for place, world in enumerate(worlds):
+        rows = comparison[comparison["world"] == world]
         if rows["reduction"].isna().all():
             text = "undefined:\nnothing to reduce"
             ax.text(place, 0.4, text, ha="center", color=COLOURS["quiet"], style="italic")
 
 
-def _draw_ticks(ax: Axes, oracles: pd.DataFrame | None, severities: Sequence[str]) -> None:
+def _draw_ticks(ax: Axes, oracles: pd.DataFrame | None, worlds: Sequence[str]) -> None:
     if oracles is None:
         return
     for name in oracles:
         colour, style = _TICKS.get(str(name), (COLOURS["quiet"], "--"))
-        values = oracles.loc[[*severities], name].to_numpy(float)
+        values = oracles.loc[[*worlds], name].to_numpy(float)
         places = np.flatnonzero(np.isfinite(values))
         ax.hlines(
             values[places],

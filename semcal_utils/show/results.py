@@ -56,13 +56,13 @@ def plot_convergence(
     return ax
 
 
-def plot_metric_by_severity(
+def plot_metric_by_world(
     table: pd.DataFrame, label: str, *, shares: bool = False, ax: Axes | None = None
 ) -> Axes:
-    """Draw one measure per severity as connected points, one line per stream.
+    """Draw one measure per world as connected points, one line per stream.
 
     Args:
-        table: Index: severities; columns: streams (`general`, `filtered`, `oracle`).
+        table: Index: worlds; columns: streams (`general`, `filtered`, `oracle`).
         label: What the measure is, with its unit.
         shares: Whether the values are shares of 1, to be written as percentages.
         ax: Frame to draw in.
@@ -86,7 +86,7 @@ def plot_metric_by_severity(
 
 
 def plot_heat_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw a table of shares (dataset × severity) as a heat map; undefined cells stay hatched.
+    """Draw a table of shares (dataset × world) as a heat map; undefined cells stay hatched.
 
     Args:
         table: Shares of 1; nan where undefined.
@@ -160,7 +160,7 @@ def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     """Draw deception reduction against pass rate, with a line to each label oracle.
 
     Args:
-        results: Columns `dataset`, `severity`, `deception reduction`, `low`, `high`, `pass rate`,
+        results: Columns `dataset`, `world`, `deception reduction`, `low`, `high`, `pass rate`,
             `label oracle` and `oracle's pass rate`; rows without a reduction are left out.
         ax: Frame to draw in.
     """
@@ -176,9 +176,9 @@ def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes
         ax.scatter(top_x, top_y, 46, facecolor="white", edgecolor=colour, zorder=3)
         ax.scatter(x, y, 46, color=colour, label=str(dataset), zorder=3)
     ax.scatter([], [], 46, facecolor="white", edgecolor=COLOURS["oracle"], label="label oracle")
-    for severity, rows in shown.groupby("severity", sort=False):
+    for world, rows in shown.groupby("world", sort=False):
         ax.annotate(
-            str(severity),
+            str(world),
             (rows["oracle's pass rate"].mean(), rows["label oracle"].max()),
             xytext=(0, 10),
             textcoords="offset points",
@@ -192,7 +192,7 @@ def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     ax.margins(x=0.12)
     ax.set_ylim(lowest, highest)
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if lost > 0.05 else 1))
-    # The names of the severities stand above 100 %, where no reduction can be.
+    # The names of the worlds stand above 100 %, where no reduction can be.
     ax.set_yticks([tick for tick in ax.get_yticks() if lowest <= tick <= 1 + 1e-9])
     percent(ax, "x")
     legend_above(ax)

@@ -13,10 +13,10 @@ STARTS = {"general": "from the general model", "scratch": "from fresh weights"}
 
 
 def plot_starts(table: pd.DataFrame, *, ax: Axes | None = None, legend: bool = True) -> Axes:
-    """Draw one pair of points per severity: the reduction by either start, and what lies between.
+    """Draw one pair of points per world: the reduction by either start, and what lies between.
 
     Args:
-        table: Index: severities. Columns `general` and `scratch`: deception reductions.
+        table: Index: worlds. Columns `general` and `scratch`: deception reductions.
         ax: Frame to draw in.
         legend: Whether to show one.
     """

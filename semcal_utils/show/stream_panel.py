@@ -24,21 +24,21 @@ class RecordedStreams:
     """One stream, scored by several recipes against several worlds.
 
     Args:
-        recipes: `acceptance/all_recipes.parquet`, restricted to the stream: item_id, label,
-            severity, and `log_ratio_<recipe>`, `log_bound_<recipe>` (nats) for each recipe.
-        worlds: R by label, for each severity.
+        table: acceptance of the stream's items in long form: item_id, label, world, recipe,
+            log_ratio, log_bound (nats).
+        worlds: R by label, for each world.
         captions: caption by item_id.
         seed: fixes the coins and the order of arrival.
         alpha: the false-alarm rate that is accepted.
         most: of longer streams so many items, chosen at random, flow; a panel shall follow at once.
 
     Raises:
-        ValueError: if no recipe has both columns, or a column is lacking.
+        ValueError: no item of these worlds, or a column is lacking.
     """
 
     def __init__(
         self,
-        recipes: pd.DataFrame,
+        table: pd.DataFrame,
         worlds: Mapping[str, pd.Series],
         captions: pd.Series,
         *,
@@ -46,48 +46,38 @@ class RecordedStreams:
         alpha: float = 0.05,
         most: int = 20_000,
     ) -> None:
-        require_columns(recipes, ["item_id", "label", "severity"])
-        self.recipes = recipes_of(recipes)
-        self.severities = [
-            severity for severity in worlds if (recipes["severity"] == severity).any()
-        ]
-        if not self.recipes or not self.severities:
+        require_columns(table, ["item_id", "label", "world", "recipe", "log_ratio", "log_bound"])
+        self.recipes = list(table["recipe"].unique())
+        self.worlds = [world for world in worlds if (table["world"] == world).any()]
+        if not self.worlds:
             raise ValueError(
-                "the table holds no recipe of the given severities: it needs rows of "
-                f"{', '.join(worlds)} and columns log_ratio_<recipe>, log_bound_<recipe>; run "
+                f"The table holds no item of the given worlds ({', '.join(worlds)}); run "
                 "03_acceptance_probabilities again."
             )
-        self._table = recipes.assign(caption=recipes["item_id"].map(captions))
+        self._table = table.assign(caption=table["item_id"].map(captions))
         self._worlds, self._seed, self._alpha, self._most = worlds, seed, alpha, most
         self.replay = lru_cache(maxsize=16)(self._replay)
 
-    def log_bound(self, severity: str, recipe: str) -> float:
+    def log_bound(self, world: str, recipe: str) -> float:
         """Return the recipe's own log M in nats."""
-        here = self._table["severity"] == severity
-        return float(self._table.loc[here, f"log_bound_{recipe}"].iloc[0])
+        return float(self._rows(world, recipe)["log_bound"].iloc[0])
 
-    def _replay(self, severity: str, recipe: str, share_of_bound: float) -> StreamReplay:
-        rows = self._table[self._table["severity"] == severity]
-        rows = rows.sample(frac=1, random_state=self._seed)[: self._most]
-        rows = rows.assign(log_ratio=rows[f"log_ratio_{recipe}"])
+    def _rows(self, world: str, recipe: str) -> pd.DataFrame:
+        return self._table[(self._table["world"] == world) & (self._table["recipe"] == recipe)]
+
+    def _replay(self, world: str, recipe: str, share_of_bound: float) -> StreamReplay:
+        rows = self._rows(world, recipe).sample(frac=1, random_state=self._seed)[: self._most]
         return StreamReplay(
             rows[["item_id", "label", "log_ratio", "caption"]].reset_index(drop=True),
-            self._worlds[severity],
-            log_bound=share_of_bound * self.log_bound(severity, recipe),
+            self._worlds[world],
+            log_bound=share_of_bound * self.log_bound(world, recipe),
             seed=self._seed,
             alpha=self._alpha,
         )
 
 
-def recipes_of(table: pd.DataFrame) -> list[str]:
-    """Return the recipes that a table holds with both log ratio and bound, in its own order."""
-    mark = "log_ratio_"
-    named = [column.removeprefix(mark) for column in table if column.startswith(mark)]
-    return [name for name in named if f"log_bound_{name}" in table]
-
-
 def stream_panel(streams: RecordedStreams, *, start: int = 400) -> None:
-    """Show the stream with controls for severity, recipe, bound and speed, and a play button.
+    """Show the stream with controls for world, recipe, bound and speed, and a play button.
 
     Run headless, it shows the whole stream once.
 
@@ -95,11 +85,9 @@ def stream_panel(streams: RecordedStreams, *, start: int = 400) -> None:
         streams: what flows.
         start: how many items have passed when the panel opens.
     """
-    severities, recipes = streams.severities, streams.recipes
+    worlds, recipes = streams.worlds, streams.recipes
     choices = {
-        "severity": ipywidgets.Dropdown(
-            options=severities, value=severities[-1], description="severity"
-        ),
+        "world": ipywidgets.Dropdown(options=worlds, value=worlds[-1], description="world"),
         "recipe": ipywidgets.Dropdown(options=recipes, value=recipes[-1], description="recipe"),
         "share_of_bound": slider("share of the recipe's log bound", 1.0, 0.0, 1.5),
     }
@@ -147,7 +135,7 @@ class StreamPlayer:
         return draw_moment(self._replay().moment(int(self.place.value)))
 
     def _redraw(self, _: object) -> None:
-        # Streams of another severity may hold more items or fewer.
+        # Streams of another world may hold more items or fewer.
         self.place.max = len(self._replay())
         self.picture.value = self._draw().html
 

@@ -26,8 +26,8 @@ COLOURS = {
 }
 RECIPE_COLOURS = {
     "paper": COLOURS["rejected"],
-    "item": COLOURS["filtered"],
-    "stream": COLOURS["real"],
+    "item_calibrated": COLOURS["filtered"],
+    "label_matched": COLOURS["real"],
 }
 # Blue speaks for the world, orange for the stream; white is neither.
 DIVERGING = LinearSegmentedColormap.from_list(

@@ -38,7 +38,7 @@ def world_panel(
     Args:
         stream: columns item_id and label and, if known, caption, in order of arrival.
         general: G by label.
-        worlds: R by label, by the name of the severity; each can be a starting point.
+        worlds: R by label, by the name of the world; each can be a starting point.
         seed: fixes the coins.
         alpha: the false-alarm rate that is accepted.
     """

@@ -79,18 +79,6 @@ def on_target(achieved_kl: float, target_kl: float) -> bool:
     return abs(achieved_kl - target_kl) <= TOLERANCE * target_kl
 
 
-def largest_kl(counts: NDArray[np.int64]) -> float:
-    """Return the largest KL(G‖R) of any sub-sample in which every label keeps an item.
-
-    Args:
-        counts: (K,) items per label.
-
-    Returns:
-        Nats.
-    """
-    return _most_divergent(counts)[1]
-
-
 def counts_for(
     counts: NDArray[np.int64], scores: NDArray[np.float64], target_kl: float
 ) -> NDArray[np.int64]:
@@ -113,7 +101,7 @@ def counts_for(
     along_scores = _nearest(counts, tilted_to(general, scores, target_kl), target_kl)
     if on_target(float(kl_of_counts(counts, along_scores)), target_kl):
         return along_scores
-    extreme, largest = _most_divergent(counts)
+    extreme, largest = most_divergent(counts)
     if target_kl > largest * (1 + TOLERANCE):
         raise ValueError(
             f"KL(G‖R) = {target_kl:g} nats cannot be reached with these label counts while every "
@@ -125,8 +113,14 @@ def counts_for(
     return options[np.argmin(np.abs(kl_of_counts(counts, options) - target_kl))]
 
 
-def _most_divergent(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
-    """Scores whose tilt at strength one is the most divergent sub-sample, and its KL in nats.
+def most_divergent(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], float]:
+    """Find the sub-sample that is furthest from the whole while every label keeps an item.
+
+    Args:
+        counts: (K,) items per label.
+
+    Returns:
+        (K,) scores whose tilt at strength one is that sub-sample, and its KL(G‖R) in nats.
 
     KL(G‖R) is quasi-convex in each label's count, so at its maximum every label is either whole or
     down to one item; for a given total the rarest labels are the ones to keep whole.

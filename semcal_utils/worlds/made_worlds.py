@@ -1,4 +1,4 @@
-"""Severities: how far the world's labels are from the stream's, and sub-samples that realise it.
+"""Made worlds: sub-samples of the stream at a severity, a chosen distance KL(G‖R) from it.
 
 The world R is a sub-sample of the stream's training part G. Its label frequencies are G's, tilted
 by random scores until KL(G‖R) equals the target; the sub-sample is the largest that has them.
@@ -16,11 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from semcal_utils.worlds.label_counts import counts_for, kl_of_counts, on_target, tilted_to
 
-SEVERITIES: dict[str, float] = {"baseline": 0.0, "mild": 0.1, "moderate": 0.4, "severe": 0.95}
-"""Target KL(G‖R) of each severity, in nats."""
-
-CALIBRATION_SHARE = 0.2
-"""Share of general_train that no language model trains on; it chooses the acceptance rule."""
+WORLDS: dict[str, float] = {"baseline": 0.0, "mild": 0.1, "moderate": 0.4, "severe": 0.95}
+"""The published worlds: their severity, KL(G‖R), in nats."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def draw_real_split(labels: Sequence[str], *, target_kl: float, seed: int) -> Re
 
 
 def draw_calibration_part(
-    labels: Sequence[str], share: float = CALIBRATION_SHARE, *, seed: int
+    labels: Sequence[str], share: float = 0.2, *, seed: int
 ) -> NDArray[np.bool_]:
     """Hold out a labelled part of general_train, in the same proportions of every label.
 

@@ -24,7 +24,6 @@ PARAMETERS = {
     "04_rejection_sampling": {
         "PROFILE": "browser",
         "DATASET": "posts",
-        "SEVERITIES": ["baseline", "severe"],
         "REPEATS": 20,
         "STREAMS": 40,
         "STREAM_ITEMS": 200,
@@ -132,28 +131,25 @@ def write_run(root: Path, items: int = 600) -> None:
     run.make_folder("items", lambda to: Dataset.from_dict({"item_id": ids}).save_to_disk(str(to)))
 
     worlds = {"baseline": np.full(5, 0.2), "severe": REAL}
-    scored, members = [], []
-    for severity, world in worlds.items():
+    train = about[about["part"] == "general_train"]
+    members = [pd.DataFrame({"item_id": train["item_id"], "world": "general", "role": "train"})]
+    scored = []
+    for name, world in worlds.items():
         ratio = np.log(world / 0.2)[pd.Index(LABELS).get_indexer(label)]
         ratio = ratio + 0.1 * rng.normal(size=items)
         bound = float(np.log(world / 0.2).max()) + 0.1
-        table = about.drop(columns="caption").assign(severity=severity)
-        for recipe, power in (("paper", 0.7), ("item", 0.9), ("stream", 1.0)):
-            table[f"log_ratio_{recipe}"] = power * ratio
-            table[f"log_bound_{recipe}"] = bound
-            table[f"accept_{recipe}"] = np.exp(np.minimum(0, power * ratio - bound))
-        scored.append(table)
-        own = {"log_ratio": ratio, "accept_probability": table["accept_stream"], "log_bound": bound}
-        made = about.drop(columns="caption").assign(**own)
-        run.table(f"acceptance/{severity}.parquet", lambda made=made: made)
+        for recipe, power in (("paper", 0.7), ("item_calibrated", 0.9), ("label_matched", 1.0)):
+            table = pd.DataFrame({"item_id": ids, "world": name, "recipe": recipe})
+            table["log_ratio"], table["log_bound"] = power * ratio, bound
+            table["accept_probability"] = np.exp(np.minimum(0, power * ratio - bound))
+            scored.append(table)
         tokens = [["Ġ" + word for word in caption.split()] for caption in captions]
         spread = [[0.7 * r / len(t)] * len(t) for r, t in zip(ratio, tokens, strict=True)]
         told = pd.DataFrame({"item_id": ids, "tokens": tokens, "log_prob_real": spread})
         told["log_prob_general"] = [[0.0] * len(t) for t in tokens]
-        run.table(f"token_log_probs/{severity}.parquet", lambda told=told: told)
-        train = about[about["part"] == "general_train"]
+        run.table(f"token_log_probs/{name}.parquet", lambda told=told: told)
         chances = world[pd.Index(LABELS).get_indexer(train["label"])]
         drawn = train.sample(120, weights=chances, random_state=0)["item_id"]
-        members.append(pd.DataFrame({"item_id": drawn, "severity": severity, "role": "train"}))
-    run.table("acceptance/all_recipes.parquet", lambda: pd.concat(scored, ignore_index=True))
+        members.append(pd.DataFrame({"item_id": drawn, "world": name, "role": "train"}))
+    run.table("acceptance.parquet", lambda: pd.concat(scored, ignore_index=True))
     run.table("splits.parquet", lambda: pd.concat(members, ignore_index=True))

@@ -123,7 +123,7 @@ def test_the_stream_panel_follows_its_knobs_plays_and_pauses(open_notebook, reco
     assert seen_items(picture) == paused
 
     before = picture.inner_text()
-    page.get_by_label("severity").first.select_option("baseline")
+    page.get_by_label("world").first.select_option("baseline")
     changes(page, picture, before)
     told = picture.inner_text()
     assert re.search(r"evidence E, stream\s+[^\n]+\s+silent", told), told

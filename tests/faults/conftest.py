@@ -9,15 +9,22 @@ from pathlib import Path
 
 import pytest
 from fault_projects import Project
+from filelock import FileLock
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory) -> Project:
-    """Return a project whose run was finished in one go."""
-    project = Project(tmp_path_factory.mktemp("undisturbed"))
-    ran = project.finish()
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return project
+def undisturbed(tmp_path_factory, worker_id) -> Project:
+    """Return a project whose run was finished in one go; all test processes share it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    with FileLock(shared / "undisturbed.lock"):
+        if (shared / "undisturbed.ready").exists():
+            return Project(shared / "undisturbed")
+        project = Project(shared / "undisturbed")
+        ran = project.finish()
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        (shared / "undisturbed.ready").touch()
+        return project
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import psutil
 CHECKOUT = Path(__file__).parents[2]
 PROFILE = """
 description: The whole walk on one dataset, as small as it goes, to be interrupted.
-shared: {SEVERITIES: [baseline, moderate]}
+shared: {WORLDS: {baseline: 0.0, moderate: 0.4}}
 notebooks:
   01_captioning: {LESSONS: 240, EPOCHS_OF_CAPTIONER: 2}
   02_fine_tuning: {VOCABULARY: 300, WIDTH: 32, LAYERS: 1, EPOCHS: 2.0, REAL_EPOCHS: 1.0, SAMPLES: 9}
@@ -41,8 +41,10 @@ class Project:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if (self.root / "notebooks").exists():  # a copy of a project, or one in use
+            return
         self.root.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(CHECKOUT / "notebooks", self.root / "notebooks", dirs_exist_ok=True)
+        shutil.copytree(CHECKOUT / "notebooks", self.root / "notebooks")
         shutil.copy(CHECKOUT / "pyproject.toml", self.root)
         self.write_profile(PROFILE % self.items)
 

@@ -120,10 +120,10 @@ def test_a_forced_run_makes_a_damaged_table_again(run, monkeypatch):
 
 def test_an_audit_names_what_is_damaged_and_nothing_else(run):
     run.table("captions.parquet", captions)
-    run.table("acceptance/mild.parquet", captions)
+    run.table("filtered/mild.parquet", captions)
     run.make_folder("models/general", make_model)
     run.save_metrics("divergence", {})
-    names = ["acceptance/mild.parquet", "captions.parquet", "metrics.json", "models/general"]
+    names = ["filtered/mild.parquet", "captions.parquet", "metrics.json", "models/general"]
     assert runs.artefacts_of(run) == names
     assert runs.damaged_artefacts(run) == {}
     flip(run.path("models/general/model.safetensors"), -1, 3)
@@ -132,7 +132,7 @@ def test_an_audit_names_what_is_damaged_and_nothing_else(run):
     assert sorted(found) == ["captions.parquet", "models/general"]
     for name in found:
         runs.discard(run, name)
-    assert runs.artefacts_of(run) == ["acceptance/mild.parquet", "metrics.json"]
+    assert runs.artefacts_of(run) == ["filtered/mild.parquet", "metrics.json"]
 
 
 @pytest.mark.long
@@ -141,7 +141,7 @@ def test_a_damaged_workbook_is_named_not_used_and_repaired_to_the_same_outcome(c
         "captions.parquet",
         "splits.parquet",
         "models/real_moderate/model.safetensors",
-        "acceptance/moderate.parquet",
+        "filtered/moderate.parquet",
         "metrics.json",
     ]
     rng = np.random.default_rng(1)

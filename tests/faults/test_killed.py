@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fault_projects import Project, assert_same_outcome, kill
 
-KILLS = 20
+KILLS = 8
 LONGEST = 30.0
 """Seconds until a kill. A notebook takes 4 to 20 of them, so that every part of a run is hit, and a
 run that is killed every quarter of a minute still gets on."""
@@ -25,7 +25,7 @@ def set_the_clock_of_all_files(project: Project, rng: np.random.Generator) -> No
 
 
 @pytest.mark.long
-def test_twenty_kills_at_random_moments_lose_nothing(undisturbed, tmp_path, capsys):
+def test_kills_at_random_moments_lose_nothing(undisturbed, tmp_path, capsys):
     rng = np.random.default_rng(9)
     expected = undisturbed.outcome()
     project = Project(tmp_path / "project")

@@ -34,7 +34,7 @@ TESTS = {
         "test_hindsight.py",
         "test_light_classifier.py",
         "test_oracles.py",
-        "test_stream_recipe.py",
+        "test_label_matched.py",
     ],
     "worlds": ["test_worlds.py"],
 }

@@ -1,4 +1,4 @@
-"""The `stream` recipe: acceptance chosen so that the labels of the kept stream match the world's.
+"""The `label_matched` recipe: acceptance that makes the kept stream's labels match the world's.
 
 Everything is chosen on a held-out labelled part of general_train. Two families compete: sharpened
 ratios (any estimator of log r) and deconvolved label weights (a label posterior). Of those that
@@ -48,7 +48,7 @@ TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
-class StreamRecipe:
+class LabelMatched:
     """The acceptance rule that was chosen, and what it was chosen from.
 
     Attributes:
@@ -86,7 +86,7 @@ class StreamRecipe:
         return accept_probability(self.log_ratios(evidence), self.log_bound)
 
 
-def stream_evidence(
+def gather_evidence(
     log_ratios: Mapping[str, ArrayLike],
     posterior: ArrayLike,
     general: ArrayLike,
@@ -110,7 +110,7 @@ def stream_evidence(
     return {**log_ratios, "caption_oracle": by_caption, "posterior": posterior}
 
 
-def fit_stream_recipe(
+def fit_label_matched(
     evidence: Mapping[str, ArrayLike],
     labels: Sequence[str],
     real: ArrayLike,
@@ -120,7 +120,7 @@ def fit_stream_recipe(
     minimum_pass_rate: float | None = None,
     powers: Sequence[float] = POWERS,
     quantiles: Sequence[float] = QUANTILES,
-) -> StreamRecipe:
+) -> LabelMatched:
     """Choose the acceptance rule on a held-out labelled part of general_train.
 
     Args:
@@ -152,7 +152,7 @@ def fit_stream_recipe(
     world = _without_impossible_labels(np.asarray(real, dtype=float), held_out, labels, categories)
     stream = held_out if general is None else np.asarray(general, dtype=float)
     if not evidence:
-        raise ValueError("The stream recipe needs at least one estimator's evidence.")
+        raise ValueError("The label_matched recipe needs at least one estimator's evidence.")
     if minimum_pass_rate is None:
         minimum_pass_rate = MINIMUM_SHARE_OF_ORACLE * label_oracle_pass_rate(stream, world)
     rules: dict[str, Sharpening | LabelMatching] = {}
@@ -179,7 +179,7 @@ def fit_stream_recipe(
     chosen = _chosen(candidates, minimum_pass_rate, held_out, world, len(labels))
     candidates["chosen"] = candidates["estimator"] == chosen
     rule = rules[chosen]
-    return StreamRecipe(chosen, rule, rule.log_bound, minimum_pass_rate, candidates, curves)
+    return LabelMatched(chosen, rule, rule.log_bound, minimum_pass_rate, candidates, curves)
 
 
 def _without_impossible_labels(

@@ -5,6 +5,7 @@ import pytest
 
 from semcal_utils.acceptance import accept_probability, log_mean_exp
 from semcal_utils.acceptance.caption_classifier import CaptionClassifier, cross_fitted_posteriors
+from semcal_utils.acceptance.label_matched import fit_label_matched, gather_evidence
 from semcal_utils.acceptance.label_matching import match_labels
 from semcal_utils.acceptance.oracles import caption_oracle_log_ratios, label_oracle_pass_rate
 from semcal_utils.acceptance.sharpening import (
@@ -14,7 +15,6 @@ from semcal_utils.acceptance.sharpening import (
     sharpening_curve,
 )
 from semcal_utils.acceptance.stacking import stack_posteriors
-from semcal_utils.acceptance.stream_recipe import fit_stream_recipe, stream_evidence
 from semcal_utils.divergence import (
     deception_reduction,
     expected_filtered_frequencies,
@@ -212,11 +212,11 @@ def test_an_honest_stream_is_matched_by_keeping_it():
 def test_the_kept_stream_matches_the_world_at_half_the_oracles_pass_rate(target_kl):
     world = SimulatedCaptions(target_kl)
     labels, posterior, log_ratio = world.draw(1500)
-    evidence = stream_evidence({"half": log_ratio / 2}, posterior, GENERAL, world.real)
-    recipe = fit_stream_recipe(evidence, labels, world.real, CATEGORIES)
+    evidence = gather_evidence({"half": log_ratio / 2}, posterior, GENERAL, world.real)
+    recipe = fit_label_matched(evidence, labels, world.real, CATEGORIES)
     assert recipe.candidates["chosen"].sum() == 1
     new_labels, new_posterior, new_ratio = world.draw(5000)
-    evidence = stream_evidence({"half": new_ratio / 2}, new_posterior, GENERAL, world.real)
+    evidence = gather_evidence({"half": new_ratio / 2}, new_posterior, GENERAL, world.real)
     accept = recipe.accept(evidence[recipe.estimator])
     assert world.reduction(new_labels, accept) > 0.96
     assert accept.mean() > 0.4 * label_oracle_pass_rate(GENERAL, world.real)
@@ -226,7 +226,7 @@ def test_an_honest_stream_comes_to_no_harm():
     world = SimulatedCaptions(0.4)
     labels, posterior, _ = world.draw(1500)
     noise = world.rng.normal(0, 0.3, 1500)
-    recipe = fit_stream_recipe(
+    recipe = fit_label_matched(
         {"ratio": noise, "posterior": posterior}, labels, GENERAL, CATEGORIES
     )
     new_labels, new_posterior, _ = world.draw(3000)
@@ -240,11 +240,11 @@ def test_an_honest_stream_comes_to_no_harm():
 def test_bad_evidence_is_refused_by_name():
     labels = ["label 0", "label 1"]
     with pytest.raises(ValueError, match="at least one estimator"):
-        fit_stream_recipe({}, labels, GENERAL, CATEGORIES)
+        fit_label_matched({}, labels, GENERAL, CATEGORIES)
     with pytest.raises(ValueError, match="'short' covers 1 captions but 2"):
-        fit_stream_recipe({"short": [0.0]}, labels, GENERAL, CATEGORIES, minimum_pass_rate=0.1)
+        fit_label_matched({"short": [0.0]}, labels, GENERAL, CATEGORIES, minimum_pass_rate=0.1)
     with pytest.raises(ValueError, match="label number 2"):
-        fit_stream_recipe({"ratio": [0.0, 1.0]}, labels, GENERAL, CATEGORIES)
+        fit_label_matched({"ratio": [0.0, 1.0]}, labels, GENERAL, CATEGORIES)
     with pytest.raises(ValueError, match="finite"):
         sharpen([0.0, np.nan], 1.0)
     with pytest.raises(ValueError, match="power"):
@@ -255,7 +255,7 @@ def test_a_label_of_the_stream_that_the_world_lacks_is_named_and_nearly_all_drop
     labels = np.repeat(["a", "b", "c"], [500, 300, 200])
     ratios = np.repeat([np.log(0.4), np.log(8 / 3), -12.0], [500, 300, 200])
     with pytest.warns(UserWarning, match=r"R holds no 'c', .* given the frequency 0\.0005"):
-        recipe = fit_stream_recipe(
+        recipe = fit_label_matched(
             {"log ratio": ratios}, labels.tolist(), [0.2, 0.8, 0.0], ["a", "b", "c"]
         )
     accept = recipe.accept(ratios)
