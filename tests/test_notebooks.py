@@ -38,7 +38,7 @@ def test_its_parameters_are_plain_typed_literals(path):
     tagged = [cell for cell in cells(path) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     for line in tagged[0].source.splitlines():
-        assert re.match(r"^[A-Z_]+: (int|float|str|bool|list) = ", line), line
+        assert re.match(r"^[A-Z_]+: (int|float|str|bool|list|dict) = ", line), line
     declared = papermill.inspect_notebook(str(path))
     assert all(about["inferred_type_name"] != "None" for about in declared.values())
     assert "PROFILE" in declared

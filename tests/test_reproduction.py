@@ -83,7 +83,7 @@ def test_every_reported_number_is_compared_and_a_changed_one_is_named():
     rows = compare(yours, published)
     assert [one.recipe for one in rows if not one.agrees] == ["label_matched"]
     assert "1 of 3 headline numbers differ" in verdict(rows)
-    assert "home, mild, stream" in verdict(rows)
+    assert "home, mild, label_matched" in verdict(rows)
     line = next(line for line in as_text(rows).splitlines() if line.endswith("differs"))
     assert "0.5000 (0.4600 to 0.5400)" in line
     assert "0.9000 (0.8600 to 0.9400)" in line

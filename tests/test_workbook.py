@@ -62,6 +62,8 @@ def test_a_table_of_texts_of_your_own_goes_through_the_whole_workbook(tmp_path):
           02_fine_tuning: {VOCABULARY: 300, WIDTH: 32, LAYERS: 1, EPOCHS: 2.0, SAMPLES: 20}
           04_rejection_sampling: {REPEATS: 20, STREAMS: 50, FRAMES: 6}
           05_divergence_metrics: {RESAMPLES: 20}
+          06_detection_metrics: {RESAMPLES: 10, SEEDS: 1, JUDGED_ITEMS: 40}
+          07_results: {REPEATS: 50}
         datasets:
           mine: {SOURCE: mine.csv, ITEMS: 0, TEXT_COLUMN: sentence, LABEL_COLUMN: topic}
         """

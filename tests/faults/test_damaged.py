@@ -123,7 +123,7 @@ def test_an_audit_names_what_is_damaged_and_nothing_else(run):
     run.table("filtered/mild.parquet", captions)
     run.make_folder("models/general", make_model)
     run.save_metrics("divergence", {})
-    names = ["filtered/mild.parquet", "captions.parquet", "metrics.json", "models/general"]
+    names = ["captions.parquet", "filtered/mild.parquet", "metrics.json", "models/general"]
     assert runs.artefacts_of(run) == names
     assert runs.damaged_artefacts(run) == {}
     flip(run.path("models/general/model.safetensors"), -1, 3)
