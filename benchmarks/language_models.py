@@ -39,7 +39,7 @@ from benchmarks.subjects import (
     seconds,
     subject,
 )
-from semcal_utils.media.scenes import scene_at
+from semcal_utils.city import PICTURES
 from semcal_utils.models import score_models, score_texts, small_language_model, train_tokenizer
 from semcal_utils.models.library_notices import quiet_transformers
 from semcal_utils.models.token_batches import cut_windows, encode_texts
@@ -157,7 +157,7 @@ def bfloat16_shift(model: Any, tokenizer: Any, texts: Sequence[str]) -> dict[str
 
 def city_captions_speed() -> dict[str, float]:
     """Time scoring what the default run scores: captions of the city, under five models at once."""
-    texts = [scene_at(place, 0).caption for place in range(CITY_CAPTIONS)]
+    texts = [PICTURES.at(place, 0).caption for place in range(CITY_CAPTIONS)]
     tokenizer = train_tokenizer(texts, vocabulary_size=2048)
     five = {
         f"model_{seed}": small_language_model(tokenizer, width=128, layers=2, seed=seed).eval()

@@ -12,7 +12,8 @@ from semcal_utils.captioning import Captioner, load_captioner
 from semcal_utils.captioning.embedded import EmbeddedCaptioner, train_captioner
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
 from semcal_utils.captioning.training import caption_loss, caption_tokens, word_tokenizer
-from semcal_utils.media import load_lessons, pictures, sounds
+from semcal_utils.city import PICTURES
+from semcal_utils.media import load_lessons, load_stream
 from semcal_utils.media.readers import UnusableItem, read_sound
 
 CAPTIONS = ["by day, a dog", "two dogs at night", "a picture of a cat, at dusk"]
@@ -30,9 +31,7 @@ def sound_lessons() -> Dataset:
 
 @pytest.fixture(scope="module")
 def trained(picture_lessons):
-    return train_captioner(
-        picture_lessons, steps=20, seed=0, grade=pictures.grade_captions, progress=False
-    )
+    return train_captioner(picture_lessons, steps=20, seed=0, grade=PICTURES.grade, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +95,7 @@ def test_the_same_seed_trains_the_same_captioner_and_leaves_global_randomness_al
 ):
     before = torch.get_rng_state()
     again, history = train_captioner(
-        picture_lessons, steps=20, seed=0, grade=pictures.grade_captions, progress=False
+        picture_lessons, steps=20, seed=0, grade=PICTURES.grade, progress=False
     )
     assert torch.equal(before, torch.get_rng_state())
     for one, two in zip(
@@ -153,7 +152,7 @@ def test_pictures_of_any_mode_and_size_are_captioned(trained, mode):
 
 
 def test_one_sound_in_any_form_gets_one_caption(listener):
-    row = sounds.stream(1, 3, progress=False)[0]["audio"]
+    row = load_stream("city_sounds", items=1, seed=3, progress=False)[0]["audio"]
     samples = read_sound(row)
     forms = [row, samples, {"array": np.stack([samples, samples], 1), "sampling_rate": 16_000}]
     assert len(set(listener.caption(forms, progress=False))) == 1

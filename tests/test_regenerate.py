@@ -302,7 +302,9 @@ def test_a_notebook_depends_on_the_files_it_leads_to_and_no_others():
     assert not any(name.startswith(("media/", "rejection/", "models/")) for name in files)
     # A module that is imported by its name as a string, and inside of a function.
     files = behind("import semcal_utils.media as media")
-    assert {"media/pictures.py", "media/scenery.py", "media/label_maps/coco.json"} <= files - {""}
+    assert {"city/pictures.py", "city/vocabulary.yaml", "media/label_maps/coco.json"} <= files - {
+        ""
+    }
     every = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
     assert behind("%matplotlib inline") >= every
 

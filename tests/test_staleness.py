@@ -58,7 +58,7 @@ def test_a_table_is_made_again_when_the_code_behind_its_maker_changed(copied):
     package, made = copied
     assert made() == ["made"]
     assert made() == ["reused"]
-    for plumbing in ("show/style.py", "runs/errors.py", "media/sounds.py"):
+    for plumbing in ("show/style.py", "runs/errors.py", "city/sounds.py"):
         edit(package / plumbing)
     assert made() == ["reused"], "figures, places and rooms that were not imported change no row"
     edit(package / "acceptance" / "bounds.py")

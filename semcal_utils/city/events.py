@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.fft import irfft, rfft
 
-from semcal_utils.media.synthesis import (
+from semcal_utils.city.synthesis import (
     FREQUENCIES,
     RATE,
     SAMPLES,
