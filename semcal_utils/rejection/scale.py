@@ -11,8 +11,8 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -27,16 +27,6 @@ Batch = dict[str, list[Any]]
 DESCRIPTION = ("part", "label", "fine_label", "reference_caption")
 
 
-class BatchWork(Protocol):
-    """What a worker does to a batch."""
-
-    def columns(self, items: Dataset) -> list[str]:
-        """Name the columns of the items that the work reads, `item_id` aside."""
-
-    def __call__(self, batch: Batch) -> Batch:
-        """Return new columns, each as long as the batch."""
-
-
 @dataclass(frozen=True)
 class CaptionBatches:
     """Caption items.
@@ -48,7 +38,7 @@ class CaptionBatches:
     captioner: str
 
     def columns(self, items: Dataset) -> list[str]:
-        """Name the item itself and the columns that describe it."""
+        """Name the columns that are read, `item_id` aside: the item and what describes it."""
         return [*DESCRIPTION, modality(items)]
 
     def __call__(self, batch: Batch) -> Batch:
@@ -77,7 +67,7 @@ class ScoreBatches:
     mode: Literal["exact", "paper"] = "exact"
 
     def columns(self, items: Dataset) -> list[str]:
-        """Name the text column."""
+        """Name the column that is read, `item_id` aside."""
         return [self.text_column]
 
     def __call__(self, batch: Batch) -> Batch:
@@ -89,6 +79,9 @@ class ScoreBatches:
             models, tokenizer, batch[self.text_column], mode=self.mode, progress=False
         )
         return {name: table[name].tolist() for name in table}
+
+
+BatchWork = CaptionBatches | ScoreBatches
 
 
 def run_batches(
@@ -105,7 +98,7 @@ def run_batches(
 
     Args:
         items: Rows with a unique `item_id` and the columns the work reads.
-        work: `CaptionBatches`, `ScoreBatches`, or a callable like them.
+        work: What is done to each batch.
         engine: `datasets` runs in this process, or in `workers` processes of this machine; `ray`
             runs on a Ray cluster (`pip install "semcal-utils[ray]"`).
         workers: Processes; under Ray, actors that each hold the models.
@@ -155,7 +148,7 @@ def _under_datasets(
     try:
         with _fresh_workers(workers):
             done = items.map(
-                _KeepIds(work),
+                partial(_with_ids, work),
                 batched=True,
                 batch_size=batch_size,
                 remove_columns=items.column_names,
@@ -238,27 +231,22 @@ def _under_ray(
             ray.shutdown()
 
 
-class _KeepIds:
+def _with_ids(work: BatchWork, batch: Batch) -> Batch:
     """Put the ids beside what the work returns."""
+    batch = {name: list(values) for name, values in batch.items()}
+    return {"item_id": batch["item_id"], **work(batch)}
+
+
+class _ArrowBatches:
+    """The same on Arrow tables, as a Ray actor."""
 
     def __init__(self, work: BatchWork) -> None:
         self.work = work
 
-    def __call__(self, batch: Batch) -> Batch:
-        batch = {name: list(values) for name, values in batch.items()}
-        return {"item_id": batch["item_id"], **self.work(batch)}
-
-
-class _ArrowBatches:
-    """The same work on Arrow tables, as a Ray actor."""
-
-    def __init__(self, work: BatchWork) -> None:
-        self.work = _KeepIds(work)
-
     def __call__(self, batch: Any) -> Any:
         import pyarrow as pa
 
-        return pa.table(self.work(batch.to_pydict()))
+        return pa.table(_with_ids(self.work, batch.to_pydict()))
 
 
 @lru_cache(maxsize=1)
