@@ -75,14 +75,32 @@ def filter_table(
     else:
         decided = reasons == 0
         probability = probability_where(decided, ratios, checked_log_bound(log_bound))
+    return decision_table(acceptance, reasons, uniforms, probability)
+
+
+def decision_table(
+    items: pd.DataFrame, reasons: np.ndarray, uniforms: np.ndarray, probability: np.ndarray
+) -> pd.DataFrame:
+    """Return the decisions on items that have a random number and a probability.
+
+    Args:
+        items: columns item_id, log_ratio (nats) and, if known, label.
+        reasons: place in `REASONS` of what forbids a decision, else 0; shape (items,).
+        uniforms: random numbers, shape (items,).
+        probability: acceptance probabilities, NaN where nothing was decided; shape (items,).
+
+    Returns:
+        The columns of the items, then accept_probability, coin, accepted and reason.
+    """
     accepted = uniforms < probability
-    reasons[decided & ~accepted] = REASONS.index(OUTBID)
-    columns: dict[str, Any] = {"item_id": acceptance["item_id"].array}
-    if "label" in acceptance:
-        columns["label"] = acceptance["label"].array
-    columns |= {"log_ratio": ratios, "accept_probability": probability, "coin": uniforms}
-    columns |= {"accepted": accepted, "reason": reason_texts(reasons)}
-    return pd.DataFrame(columns, index=acceptance.index)
+    reasons = np.where((reasons == 0) & ~accepted, REASONS.index(OUTBID), reasons)
+    columns: dict[str, Any] = {
+        name: items[name].array for name in ("item_id", "label") if name in items
+    }
+    columns |= {"log_ratio": float_column(items, "log_ratio"), "accept_probability": probability}
+    columns |= {"coin": uniforms, "accepted": accepted}
+    columns["reason"] = pd.Series(REASONS).array.take(reasons)
+    return pd.DataFrame(columns, index=items.index)
 
 
 def sample_exactly(table: pd.DataFrame, n: int, *, log_bound: float, seed: int) -> pd.DataFrame:
@@ -141,11 +159,6 @@ def probability_where(decided: np.ndarray, log_ratio: np.ndarray, log_bound: flo
     """
     below_bound = np.where(decided, log_ratio - log_bound, -np.inf)
     return np.where(decided, accept_probability(below_bound, 0.0), np.nan)
-
-
-def reason_texts(reasons: np.ndarray) -> pd.api.extensions.ExtensionArray:
-    """Turn places in `REASONS` into a column of the sentences themselves."""
-    return pd.Series(REASONS).array.take(reasons)
 
 
 def float_column(table: pd.DataFrame, column: str) -> np.ndarray:

@@ -20,10 +20,10 @@ from semcal_utils.rejection.decision_tables import (
     REASONS,
     REPEATED,
     Decision,
+    decision_table,
     float_column,
     probability_where,
     ratio_reasons,
-    reason_texts,
     require_columns,
 )
 from semcal_utils.rejection.random_numbers import (
@@ -149,26 +149,15 @@ class SemanticFilter:
         usable = np.flatnonzero(reasons == 0)
         repeated = usable[~self._recent.add_all(hashes[usable])]
         reasons[repeated] = REASONS.index(REPEATED)
-        decided = reasons == 0
-        probability = probability_where(decided, ratios, self.log_bound)
-        accepted = uniforms < probability
-        reasons[decided & ~accepted] = REASONS.index(OUTBID)
-        counted = np.bincount(reasons, minlength=len(REASONS)).tolist()
-        for reason, count in zip(REASONS, counted, strict=True):
+        probability = probability_where(reasons == 0, ratios, self.log_bound)
+        if missing.any():
+            table = table.assign(item_id=ids)
+        if "label" not in table:
+            table = table.assign(label=None)
+        decisions = decision_table(table, reasons, uniforms, probability)
+        for reason, count in decisions["reason"].value_counts().items():
             self.counts[reason] += count
-        return pd.DataFrame(
-            {
-                "item_id": ids if missing.any() else table["item_id"].array,
-                "label": table["label"].array if "label" in table else None,
-                "log_ratio": ratios,
-                "accept_probability": probability,
-                "coin": uniforms,
-                "accepted": accepted,
-                "reason": reason_texts(reasons),
-                "log_bound": self.log_bound,
-            },
-            index=table.index,
-        )
+        return decisions.assign(log_bound=self.log_bound)
 
 
 class RecentHashes:
