@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from semcal_utils.captioning import Captioner, caption_table, load_captioner
-from semcal_utils.captioning.embedded import EmbeddedCaptioner
+from semcal_utils.captioning.embedded import EmbeddedCaptioner, word_tokenizer
 from semcal_utils.captioning.hub_captioners import (
     CAPTIONERS,
     BlipCaptioner,
@@ -25,7 +25,6 @@ from semcal_utils.captioning.hub_captioners import (
     Qwen2AudioCaptioner,
 )
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
-from semcal_utils.captioning.training import word_tokenizer
 from semcal_utils.media.readers import UnusableItem
 from semcal_utils.models.devices import choose_device, choose_dtype
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from semcal_utils.captioning.tables import DESCRIPTION, caption_table
 from semcal_utils.media import modality, undecoded
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 Engine = Literal["datasets", "ray"]
 Batch = dict[str, list[Any]]
-
-DESCRIPTION = ("part", "label", "fine_label", "reference_caption")
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,12 @@ class CaptionBatches:
     captioner: str
 
     def columns(self, items: Dataset) -> list[str]:
-        """Name the columns that are read, `item_id` aside: the item and what describes it."""
+        """Name the columns that are read: the item and what describes it."""
         return [*DESCRIPTION, modality(items)]
 
     def __call__(self, batch: Batch) -> Batch:
         """Return `caption` and `reason` (why an item has none)."""
         from datasets import Dataset
-
-        from semcal_utils.captioning import caption_table
 
         captioner = _captioner(self.captioner)
         table = caption_table(Dataset.from_dict(batch), captioner, progress=False)
@@ -67,8 +64,8 @@ class ScoreBatches:
     mode: Literal["exact", "paper"] = "exact"
 
     def columns(self, items: Dataset) -> list[str]:
-        """Name the column that is read, `item_id` aside."""
-        return [self.text_column]
+        """Name the columns that are read: the text, and whose it is."""
+        return ["item_id", self.text_column]
 
     def __call__(self, batch: Batch) -> Batch:
         """Return `tokens` and one `log_prob_<name>` per model (lists, nats)."""
@@ -117,7 +114,7 @@ def run_batches(
         raise ValueError(f"Unknown engine {engine!r}; choose datasets or ray.")
     if workers < 1 or batch_size < 1:
         raise ValueError(f"workers and batch_size are at least 1, got {workers}, {batch_size}.")
-    columns = ["item_id", *work.columns(items)]
+    columns = work.columns(items)
     for name in columns:
         if name not in items.column_names:
             raise ValueError(
