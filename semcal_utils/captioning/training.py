@@ -129,12 +129,12 @@ def _captions_of(lessons: Dataset) -> list[str]:
     return captions
 
 
-def _divided(lessons: int, seed: int) -> list[NDArray[np.int64]]:
+def _divided(lessons: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     order = np.random.default_rng(seed).permutation(lessons)
     held_out, learnt = np.split(order, [round(HELD_OUT_SHARE * lessons)])
     if len(learnt) < 2:
         raise ValueError(f"Of {lessons} lessons {len(learnt)} are left to learn from; give more.")
-    return [held_out, learnt]
+    return held_out, learnt
 
 
 def _steps(steps: int | None, epochs: float | None, steps_per_epoch: float) -> int:

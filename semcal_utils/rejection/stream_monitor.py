@@ -200,11 +200,8 @@ class StreamMonitor:
         real = self.real.to_numpy()
         stream = self._sums[_STREAM], self._sums[_STREAM]
         kept = self._sums[_EXPECTED], self._sums[_SQUARES]
-        options: dict[str, Any] = {
-            "level": level,
-            "draws": draws,
-            "rng": np.random.default_rng(seed),
-        }
+        rng = np.random.default_rng(seed)
+        options: dict[str, Any] = {"level": level, "draws": draws, "rng": rng}
         return {
             "pass_rate": mean_estimate(
                 self._all_expected, self._all_squares, self.decided, level=level
