@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset, concatenate_datasets, disable_progress_bars
 
 from semcal_utils.captioning import Captioner, caption_table, load_captioner
-from semcal_utils.captioning.embedded import train_captioner
+from semcal_utils.captioning.training import train_captioner
 from semcal_utils.media import load_lessons, load_stream, modality
 from semcal_utils.runs import open_run
 

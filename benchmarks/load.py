@@ -168,8 +168,8 @@ def endless_stream(minutes: float) -> dict[str, Any]:
     sieve, monitor = SemanticFilter(log_bound=log_bound, seed=0), StreamMonitor(real)
     me, began, samples = psutil.Process(), time.perf_counter(), []
     every, due, count = minutes * 60 / 100, 0.0, 0
-    for decision in sieve.flow(items()):
-        monitor.observe(decision)
+    for item in items():
+        monitor.observe(sieve.decide(item))
         count += 1
         if count % 1000 == 0 and (passed := time.perf_counter() - began) >= due:
             samples.append((passed / 60, me.memory_info().rss / 1e6))

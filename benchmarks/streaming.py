@@ -11,7 +11,8 @@ import pandas as pd
 
 from semcal_utils.divergence import kl_divergence
 from semcal_utils.rejection import SemanticFilter, accept_items, filter_table
-from semcal_utils.rejection.stream_monitor import StreamMonitor, alarm_paths, alarm_times
+from semcal_utils.rejection.stream_alarms import alarm_paths, alarm_times
+from semcal_utils.rejection.stream_monitor import StreamMonitor
 from semcal_utils.worlds.label_counts import tilted_to
 from semcal_utils.worlds.made_worlds import WORLDS
 
@@ -56,8 +57,8 @@ def throughput(items: int, single_items: int) -> dict[str, float]:
 
     def singly() -> None:
         sieve, monitor = _filter(), StreamMonitor(dict(zip(LABELS, REAL, strict=True)))
-        for decision in sieve.flow(arriving):
-            monitor.observe(decision)
+        for item in arriving:
+            monitor.observe(sieve.decide(item))
 
     return {
         "accept_items_per_s": _rate(items, lambda: accept_items(probability, seed=0, item_ids=ids)),

@@ -1,4 +1,4 @@
-"""Facts about loading captioners and about the table they fill."""
+"""Facts about loading captioners, the table they fill, and how captions are measured."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from semcal_utils.captioning import (
     resolve_model,
     uncaptioned,
 )
+from semcal_utils.captioning.quality import caption_quality, names_label
 from semcal_utils.media.readers import UnusableItem
 
 TEXT = Value("string")
@@ -89,9 +90,8 @@ def test_every_item_gets_its_own_caption_whatever_the_batches(tmp_path, batch_si
 
 
 def test_a_text_is_its_own_caption():
-    table = caption_table(
-        texts(["One.", " Zwei. ", "三。"]), load_captioner("text"), progress=False
-    )
+    words = texts(["One.", " Zwei. ", "三。"])
+    table = caption_table(words, load_captioner("text"), progress=False)
     assert table["caption"].tolist() == ["One.", "Zwei.", "三。"]
 
 
@@ -150,7 +150,7 @@ def test_a_killed_run_goes_on_where_it_stopped_and_ends_with_the_same_table(tmp_
     captioner.seen, captioner.stop_after = 0, min(stop_after, 18)
     with pytest.raises(KeyboardInterrupt):
         caption_table(pictures(files), captioner, progress=False, **options)
-    finished = sum(len(pd.read_parquet(path)) for path in (tmp_path / "shards").iterdir())
+    finished = sum(len(pd.read_parquet(path)) for path in tmp_path.glob("shards/*"))
     # Item 9 cannot be read, so the captioner never saw it.
     assert finished == captioner.seen + (finished > 9)
     captioner.seen, captioner.stop_after = 0, None
@@ -268,3 +268,43 @@ def test_a_folder_without_a_model_or_with_an_unknown_one_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(FileNotFoundError, match="Cannot read the configuration"):
         load_captioner(Path(tmp_path))
+
+
+def described(captions: list[str], labels: list[str], references: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({"caption": captions, "label": labels, "reference_caption": references})
+
+
+@pytest.mark.parametrize(
+    ("caption", "label", "named"),
+    [
+        ("Two DOGS by the sea.", "dog", True),
+        ("a dogma", "dog", False),
+        ("a hot-dog stand", "dog", True),
+        ("a fire truck", "fire_truck", True),
+        ("three buses", "bus", True),
+        ("C++ code", "c++", True),
+        ("", "dog", False),
+    ],
+)
+def test_a_label_is_named_by_its_word_in_singular_or_plural(caption, label, named):
+    assert names_label(caption, label) is named
+
+
+def test_quality_by_hand():
+    found = caption_quality(
+        described(
+            ["a dog barks at us", "", "a cat"], ["dog", "dog", "cow"], ["a dog barks at us", "", ""]
+        )
+    )
+    assert found == {"keyword_accuracy": pytest.approx(1 / 3), "bleu": pytest.approx(100)}
+
+
+def test_without_references_there_is_no_bleu():
+    assert set(caption_quality(described(["a"], ["a"], [" "]))) == {"keyword_accuracy"}
+
+
+def test_a_grammar_may_say_what_a_caption_is_about():
+    found = caption_quality(
+        described(["woof", "miaow"], ["dog", "dog"], ["", ""]), {"woof": "dog", "miaow": "cat"}.get
+    )
+    assert found == {"keyword_accuracy": 0.5}

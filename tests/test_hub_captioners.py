@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from semcal_utils.captioning import Captioner, caption_table, load_captioner
-from semcal_utils.captioning.embedded import EmbeddedCaptioner
+from semcal_utils.captioning.embedded import EmbeddedCaptioner, word_tokenizer
 from semcal_utils.captioning.hub_captioners import (
     CAPTIONERS,
     BlipCaptioner,
@@ -25,7 +26,6 @@ from semcal_utils.captioning.hub_captioners import (
     Qwen2AudioCaptioner,
 )
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
-from semcal_utils.captioning.training import word_tokenizer
 from semcal_utils.media.readers import UnusableItem
 from semcal_utils.models.devices import choose_device, choose_dtype
 
@@ -199,39 +199,38 @@ def test_devices_are_found_or_refused():
         choose_device(missing)
 
 
-@pytest.mark.parametrize("missing", ["model.safetensors", "tokenizer.json"])
-def test_an_incomplete_model_is_refused_in_a_sentence(folders, tmp_path, missing):
-    folder = tmp_path / "model"
-    shutil.copytree(folders[BlipCaptioner], folder)
-    (folder / missing).unlink()
-    with pytest.raises(FileNotFoundError, match="Cannot load the captioner"):
-        load_captioner(folder, device="cpu")
-
-
-def test_weights_that_are_cut_off_or_pickled_are_refused(folders, tmp_path):
-    folder = tmp_path / "model"
-    shutil.copytree(folders[BlipCaptioner], folder)
-    whole = (folder / "model.safetensors").read_bytes()
-    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FileNotFoundError, match="Cannot load the captioner"):
-        load_captioner(folder, device="cpu")
-    (folder / "model.safetensors").unlink()
-    torch.save({}, folder / "pytorch_model.bin")
-    with pytest.raises(FileNotFoundError, match="safetensors"):
-        load_captioner(folder, device="cpu")
-
-
-def test_weights_that_lack_a_part_are_refused_instead_of_drawn_at_random(folders, tmp_path):
-    folder = tmp_path / "model"
-    shutil.copytree(folders[BlipCaptioner], folder)
+def lose_a_weight(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     lost = next(name for name in weights if "vision_model" in name and "fc1.weight" in name)
-    save_file(
-        {name: part for name, part in weights.items() if name != lost},
-        folder / "model.safetensors",
-        metadata={"format": "pt"},
-    )
-    with pytest.raises(FileNotFoundError, match=r"lacks .*fc1\.weight \(1 in all\)"):
+    del weights[lost]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def cut_weights_off(folder: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+
+
+def pickle_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "Cannot load the captioner"),
+        (lambda folder: (folder / "tokenizer.json").unlink(), "Cannot load the captioner"),
+        (cut_weights_off, "Cannot load the captioner"),
+        (pickle_weights, "safetensors"),
+        (lose_a_weight, r"lacks .*fc1\.weight \(1 in all\)"),
+    ],
+    ids=["no weights", "no tokenizer", "cut off", "pickled", "a weight lost"],
+)
+def test_a_damaged_model_is_refused_in_a_sentence(folders, tmp_path, damage, sentence):
+    folder = shutil.copytree(folders[BlipCaptioner], tmp_path / "model")
+    damage(folder)
+    with pytest.raises(FileNotFoundError, match=sentence):
         load_captioner(folder, device="cpu")
 
 
@@ -249,8 +248,7 @@ def test_a_batch_of_no_items_is_refused(loaded):
 
 
 def test_a_model_that_brings_its_own_code_runs_none_of_it(folders, tmp_path):
-    folder = tmp_path / "model"
-    shutil.copytree(folders[BlipCaptioner], folder)
+    folder = shutil.copytree(folders[BlipCaptioner], tmp_path / "model")
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoConfig": "own.Config", "AutoModel": "own.Model"}
     (folder / "config.json").write_text(json.dumps(config))

@@ -8,14 +8,14 @@ import pytest
 from scipy.stats import chi2
 
 from semcal_utils.acceptance.oracles import label_oracle_acceptance, label_oracle_pass_rate
-from semcal_utils.divergence import (
-    expected_filtered_frequencies,
-    kl_divergence,
-    noise_band,
+from semcal_utils.divergence import expected_filtered_frequencies, kl_divergence, noise_band
+from semcal_utils.divergence.frequencies import (
+    CELLS_AT_ONCE,
+    acceptance_by_label,
+    repeated_filterings,
+    row_blocks,
 )
-from semcal_utils.divergence.frequencies import CELLS_AT_ONCE, repeated_filterings, row_blocks
 from semcal_utils.divergence.intervals import measure_filter
-from semcal_utils.divergence.label_acceptance import acceptance_by_label
 from semcal_utils.worlds.made_worlds import target_frequencies
 
 CATEGORIES = [f"label {k}" for k in range(8)]
@@ -45,33 +45,28 @@ class SimulatedStream:
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "target_kl", "items"), [(0.5, 0.4, 1000), (0.8, 0.4, 1000), (0.8, 0.95, 500)]
+    ("accuracy", "target_kl", "items", "draws", "most"),
+    [
+        (0.5, 0.4, 1000, 500, 0.97),
+        (0.8, 0.4, 1000, 500, 0.97),
+        (0.8, 0.95, 500, 500, 0.97),
+        (0.97, 0.4, 1000, 200, 1.0),  # nearly perfect filters err on the wide side
+    ],
 )
-def test_intervals_cover_the_true_reduction_of_a_simulated_stream(accuracy, target_kl, items):
+def test_intervals_cover_the_truth_of_a_simulated_stream(accuracy, target_kl, items, draws, most):
     world = SimulatedStream(accuracy, target_kl)
     rng = np.random.default_rng(0)
     kept_kl = float(kl_divergence(world.kept, world.real))
     covered, covered_kl, corrected = 0, 0, []
-    for draw in range(500):
+    for draw in range(draws):
         labels, accept = world.draw(items, rng)
         found = measure_filter(labels, accept, world.real, CATEGORIES, resamples=250, seed=draw)
         covered += found.deception_reduction.low <= world.truth <= found.deception_reduction.high
         covered_kl += found.filtered_kl.low <= kept_kl <= found.filtered_kl.high
         corrected.append(found.deception_reduction.corrected)
-    assert 0.93 <= covered / 500 <= 0.97
-    assert 0.93 <= covered_kl / 500 <= 0.97
+    assert 0.93 <= covered / draws <= most
+    assert 0.93 <= covered_kl / draws <= most
     assert abs(np.mean(corrected) - world.truth) < 0.01
-
-
-def test_intervals_err_on_the_wide_side_where_the_filter_is_nearly_perfect():
-    world = SimulatedStream(0.97, 0.4)
-    rng = np.random.default_rng(1)
-    covered = 0
-    for draw in range(200):
-        labels, accept = world.draw(1000, rng)
-        found = measure_filter(labels, accept, world.real, CATEGORIES, resamples=250, seed=draw)
-        covered += found.deception_reduction.low <= world.truth <= found.deception_reduction.high
-    assert covered / 200 >= 0.95
 
 
 def test_the_same_seed_gives_the_same_interval():

@@ -12,17 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from semcal_utils.models import score_pair, small_language_model, train_tokenizer
 from semcal_utils.rejection import (
     SemanticFilter,
     accept_items,
     filter_table,
-    item_coins,
-    pair_log_ratios,
-    still_accepted,
+    item_uniforms,
+    sample_exactly,
 )
 
-KNOWN_COINS = [0.3254023744818787, 0.7318199696817551, 0.28585408316128735]
+KNOWN_UNIFORMS = [0.3254023744818787, 0.7318199696817551, 0.28585408316128735]
 
 
 def stream(items: int, *, seed: int = 0, prefix: str = "post") -> pd.DataFrame:
@@ -44,30 +42,30 @@ def by_id(decisions: pd.DataFrame) -> pd.DataFrame:
     return decisions.set_index("item_id").sort_index()
 
 
-# ---- coins ------------------------------------------------------------------------------------
+# ---- random numbers ---------------------------------------------------------------------------
 
 
-def test_coins_are_uniform_and_unrelated_between_seeds() -> None:
+def test_random_numbers_are_uniform_and_unrelated_between_seeds() -> None:
     ids = [str(i) for i in range(200_000)]
-    first, second = item_coins(ids, seed=1), item_coins(ids, seed=2)
+    first, second = item_uniforms(ids, seed=1), item_uniforms(ids, seed=2)
     assert stats.kstest(first, "uniform").pvalue > 1e-3
     assert abs(np.corrcoef(first, second)[0, 1]) < 4 / math.sqrt(len(ids))
     assert abs(np.corrcoef(first[:-1], first[1:])[0, 1]) < 4 / math.sqrt(len(ids))
 
 
-def test_coins_do_not_change_between_versions() -> None:
-    known = item_coins(["a", "city_pictures-000001", "emoji 🔥"], seed=7)
-    assert known == pytest.approx(KNOWN_COINS, abs=1e-15)
+def test_random_numbers_do_not_change_between_versions() -> None:
+    known = item_uniforms(["a", "city_pictures-000001", "emoji 🔥"], seed=7)
+    assert known == pytest.approx(KNOWN_UNIFORMS, abs=1e-15)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=8), unique=True, min_size=1), st.randoms())
-def test_a_coin_depends_on_the_id_not_on_the_order(ids: list[str], random) -> None:
+def test_a_random_number_depends_on_the_id_not_on_the_order(ids: list[str], random) -> None:
     ids = [i.encode("utf-8", "ignore").decode() or "x" for i in ids]
     ids = list(dict.fromkeys(ids))
-    coins = dict(zip(ids, item_coins(ids, seed=3), strict=True))
+    numbers = dict(zip(ids, item_uniforms(ids, seed=3), strict=True))
     random.shuffle(ids)
-    assert dict(zip(ids, item_coins(ids, seed=3), strict=True)) == coins
+    assert dict(zip(ids, item_uniforms(ids, seed=3), strict=True)) == numbers
 
 
 def test_certain_items_pass_and_impossible_ones_do_not() -> None:
@@ -103,9 +101,9 @@ def test_a_wrong_item_is_named(probability, ids, message) -> None:
 
 def test_ids_that_are_not_text_are_refused_by_name() -> None:
     with pytest.raises(TypeError, match=r"item 1 .* has 3"):
-        item_coins(["a", 3], seed=0)
+        item_uniforms(["a", 3], seed=0)
     with pytest.raises(ValueError, match="not valid Unicode"):
-        item_coins(["a", "\ud800"], seed=0)
+        item_uniforms(["a", "\ud800"], seed=0)
 
 
 # ---- tables -----------------------------------------------------------------------------------
@@ -163,7 +161,6 @@ def test_empty_table_gives_an_empty_table() -> None:
     assert filter_table(stream(0), log_bound=1.0, seed=0).empty
     assert SemanticFilter(log_bound=1.0, seed=0).decide(stream(0)).empty
     assert SemanticFilter(log_bound=1.0, seed=0).decide([]).empty
-    assert list(SemanticFilter(log_bound=1.0, seed=0).flow([])) == []
 
 
 def test_the_lacking_column_is_named() -> None:
@@ -182,17 +179,14 @@ def test_the_lacking_column_is_named() -> None:
         st.one_of(st.floats(-4, 4), st.sampled_from([math.nan, math.inf, -math.inf])), max_size=60
     ),
     ids=st.lists(st.sampled_from(["", None, *"abcdefghijklmnopqrstuvwxyz"]), max_size=60),
-    adaptive=st.booleans(),
     cut=st.integers(0, 60),
     remember=st.integers(0, 10),
 )
-def test_batches_and_single_items_meet_the_same_decisions(
-    ratios, ids, adaptive, cut, remember
-) -> None:
+def test_batches_and_single_items_meet_the_same_decisions(ratios, ids, cut, remember) -> None:
     pairs = list(zip(ids, ratios, strict=False))
     items = [{"item_id": i, "label": "x", "log_ratio": r} for i, r in pairs]
     table = pd.DataFrame(items, columns=["item_id", "label", "log_ratio"])
-    options = {"log_bound": 0.5, "seed": 4, "adaptive": adaptive, "remember": remember}
+    options = {"log_bound": 0.5, "seed": 4, "remember": remember}
     one, many = SemanticFilter(**options), SemanticFilter(**options)
     singly = [one.decide(item) for item in items]
     batches = pd.concat([many.decide(table[:cut]), many.decide(table[cut:])])
@@ -221,17 +215,14 @@ def test_filter_and_table_agree() -> None:
 
 def test_a_stream_stopped_and_resumed_decides_as_if_unbroken() -> None:
     items = rows(stream(400)) + rows(stream(50))  # the first fifty ids return
-    options = {"log_bound": 0.0, "seed": 5, "adaptive": True}
-    whole = SemanticFilter(**options)
-    unbroken = list(whole.flow(items, batch_size=64))
-    first = SemanticFilter(**options)
-    arriving = iter(items)
-    decided = list(islice(first.flow(arriving), 137))
+    whole, first = (SemanticFilter(log_bound=0.0, seed=5) for _ in range(2))
+    unbroken = [whole.decide(item) for item in items]
+    decided = [first.decide(item) for item in items[:137]]
     resumed = SemanticFilter.from_json(json.dumps(json.loads(first.to_json())))
-    decided += list(resumed.flow(arriving, batch_size=16))
+    decided += [resumed.decide(item) for item in items[137:]]
     assert decided == unbroken
     assert resumed.to_json() == whole.to_json()
-    assert resumed.items == 450
+    assert sum(resumed.counts.values()) == 450
     assert resumed.counts["repeated item_id"] == 50
 
 
@@ -242,98 +233,23 @@ def test_a_refused_item_may_return_with_a_ratio() -> None:
     assert sieve.decide({"item_id": "a", "log_ratio": 1.0}).reason == "repeated item_id"
 
 
-def test_an_adaptive_bound_ends_where_the_final_bound_would_have_begun() -> None:
-    table = stream(3000)
-    adaptive = SemanticFilter(log_bound=0.0, seed=8, adaptive=True)
-    decisions = adaptive.decide(table)
-    assert adaptive.log_bound == table["log_ratio"].max()
-    assert decisions["log_bound"].is_monotonic_increasing
-    survivors = decisions["item_id"][still_accepted(decisions, log_bound=adaptive.log_bound)]
-    known = SemanticFilter(log_bound=adaptive.log_bound, seed=8).decide(table)
-    assert set(survivors) == set(known["item_id"][known["accepted"]])
-
-
-def test_earlier_accepts_survive_a_raised_bound_with_the_ratio_of_the_bounds() -> None:
-    table = stream(50_000).assign(log_ratio=lambda t: t["log_ratio"].clip(upper=0.2))
-    kept = SemanticFilter(log_bound=0.2, seed=1).decide(table).query("accepted")
-    survivors = int(still_accepted(kept, log_bound=1.2).sum())
-    assert stats.binomtest(survivors, len(kept), math.exp(-1.0)).pvalue > 1e-3
-
-
-def test_an_adaptive_bound_stops_at_its_limit() -> None:
-    sieve = SemanticFilter(log_bound=0.0, seed=0, adaptive=True, highest_log_bound=1.5)
-    for ratio in (0.5, 9.0, 3.0):
-        sieve.decide({"item_id": str(ratio), "log_ratio": ratio})
-    assert sieve.log_bound == 1.5
-    with pytest.raises(ValueError, match="highest_log_bound"):
-        SemanticFilter(log_bound=2.0, seed=0, adaptive=True, highest_log_bound=1.5)
-
-
 def test_memory_stays_flat_on_an_endless_stream() -> None:
     endless = ({"item_id": f"n{i}", "label": "x", "log_ratio": -1.0} for i in count())
-    flow = SemanticFilter(log_bound=0.0, seed=0, remember=500).flow(endless, batch_size=8)
+    decisions = map(SemanticFilter(log_bound=0.0, seed=0, remember=500).decide, endless)
     tracemalloc.start()
-    for _ in islice(flow, 2000):
+    for _ in islice(decisions, 2000):
         pass
     before = tracemalloc.get_traced_memory()[0]
-    for _ in islice(flow, 6000):
+    for _ in islice(decisions, 6000):
         pass
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 20_000
 
 
-def test_captions_are_scored_by_the_given_ratio() -> None:
-    def shorter_is_realer(captions) -> np.ndarray:
-        return np.array([-float(len(c)) for c in captions])
-
-    sieve = SemanticFilter(log_bound=0.0, seed=0, ratio_of_captions=shorter_is_realer)
-    decisions = list(
-        sieve.flow(
-            [{"item_id": "a", "caption": "ab"}, {"item_id": "b", "caption": None}], batch_size=2
-        )
-    )
-    assert decisions[0].log_ratio == -2.0
-    assert decisions[1].reason == "log_ratio is missing or not a number"
-    table = pd.DataFrame({"item_id": ["c", "d"], "caption": ["abc", ""]})
-    assert sieve.decide(table)["log_ratio"].tolist()[0] == -3.0
+def test_an_item_without_a_ratio_is_named() -> None:
     with pytest.raises(ValueError, match="'a' has no log_ratio"):
         SemanticFilter(log_bound=0.0, seed=0).decide({"item_id": "a", "caption": "ab"})
-
-
-def test_an_item_meets_the_same_decision_whatever_its_neighbours_bring() -> None:
-    items = [{"item_id": "a", "log_ratio": 0.0}, {"item_id": "b", "caption": "two fires"}]
-
-    def semantic() -> SemanticFilter:
-        return SemanticFilter(
-            log_bound=0.0, seed=0, ratio_of_captions=lambda texts: np.zeros(len(texts))
-        )
-
-    alone = [semantic().decide(item).accepted for item in items]
-    together = [decision.accepted for decision in semantic().flow(items, batch_size=2)]
-    table = semantic().decide(items)
-    assert alone == together == table["accepted"].tolist() == [True, True]
-
-
-def test_two_language_models_drive_the_filter() -> None:
-    captions = ["two fire engines at sunset", "a duck beside a house", "fire by the sea"]
-    tokenizer = train_tokenizer(captions, vocabulary_size=270)
-    size = {"width": 16, "layers": 1, "heads": 2, "context": 32}
-    general, real = (small_language_model(tokenizer, **size, seed=seed) for seed in (0, 1))
-    scored = score_pair(general, real, tokenizer, captions, progress=False)
-    expected = [
-        sum(r) - sum(g)
-        for r, g in zip(scored["log_prob_real"], scored["log_prob_general"], strict=True)
-    ]
-    ratios = pair_log_ratios(general, real, tokenizer)
-    sieve = SemanticFilter(log_bound=0.5, seed=0, ratio_of_captions=ratios)
-    items = [{"item_id": str(i), "caption": caption} for i, caption in enumerate(captions)]
-    assert [d.log_ratio for d in sieve.flow(items, batch_size=2)] == pytest.approx(expected)
-    fresh = SemanticFilter(log_bound=0.5, seed=0, ratio_of_captions=ratios)
-    assert fresh.decide(items)["accepted"].tolist() == [
-        sieve.decide({"item_id": f"{i}", "caption": c}).coin < math.exp(min(0.0, e - 0.5))
-        for i, (c, e) in enumerate(zip(captions, expected, strict=True))
-    ]
 
 
 @pytest.mark.parametrize("bound", [math.nan, math.inf, -1.0])
@@ -347,23 +263,13 @@ def test_a_bound_that_is_no_bound_is_refused(bound: float) -> None:
 
 def test_sample_has_exactly_the_size_asked_for() -> None:
     table = stream(1000)
-    sieve = SemanticFilter(log_bound=1.0, seed=3)
     for n in (0, 1, 250, 1000):
-        sample = sieve.sample_exactly(table, n)
+        sample = sample_exactly(table, n, log_bound=1.0, seed=3)
         assert len(sample) == n
         assert sample["item_id"].is_unique
         assert sample["item_id"].is_monotonic_increasing
-    assert sieve.items == 0
     with pytest.raises(ValueError, match=r"asked for 1001 items, but only 1000 of 1000"):
-        sieve.sample_exactly(table, 1001)
-
-
-def test_sample_of_an_iterable_equals_that_of_the_table() -> None:
-    table = stream(1000)
-    sieve = SemanticFilter(log_bound=1.0, seed=3)
-    whole = sieve.sample_exactly(table, 100)
-    pieces = sieve.sample_exactly(iter(rows(table)), 100, chunk=77)
-    assert whole["item_id"].tolist() == pieces["item_id"].tolist()
+        sample_exactly(table, 1001, log_bound=1.0, seed=3)
 
 
 def test_small_samples_follow_the_acceptance_probabilities() -> None:
@@ -376,15 +282,15 @@ def test_small_samples_follow_the_acceptance_probabilities() -> None:
         }
     )
     drawn = [
-        SemanticFilter(log_bound=0.0, seed=s).sample_exactly(table, 50)["label"].eq("rare").sum()
-        for s in range(60)
+        sample_exactly(table, 50, log_bound=0.0, seed=seed)["label"].eq("rare").sum()
+        for seed in range(60)
     ]
     assert stats.binomtest(int(np.sum(drawn)), 3000, 0.8).pvalue > 1e-3
 
 
 def test_impossible_items_are_never_sampled() -> None:
     table = stream(20).assign(log_ratio=[-math.inf] * 10 + [math.nan] * 5 + [0.0] * 5)
-    sample = SemanticFilter(log_bound=0.0, seed=0).sample_exactly(table, 5)
+    sample = sample_exactly(table, 5, log_bound=0.0, seed=0)
     assert (sample["log_ratio"] == 0.0).all()
     with pytest.raises(ValueError, match="only 5 of 20"):
-        SemanticFilter(log_bound=0.0, seed=0).sample_exactly(table, 6)
+        sample_exactly(table, 6, log_bound=0.0, seed=0)

@@ -10,17 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semcal_utils.divergence import kl_divergence
-from semcal_utils.rejection import SemanticFilter
+from semcal_utils.rejection import Decision, SemanticFilter
 from semcal_utils.rejection.running_estimates import mean_estimate, reduction_estimate
-from semcal_utils.rejection.stream_monitor import (
+from semcal_utils.rejection.stream_alarms import (
     PairedScoreAlarm,
-    StreamMonitor,
     alarm_paths,
     alarm_times,
     bounded_score,
-    log_e_value,
     paired_alarm_paths,
 )
+from semcal_utils.rejection.stream_monitor import StreamMonitor
 
 LABELS = list("abcdefghij")
 WORLD = dict(zip(LABELS, np.linspace(1, 3, 10) / 20, strict=True))
@@ -51,6 +50,12 @@ def posts(items: int, frequencies: np.ndarray, *, seed: int = 0) -> pd.DataFrame
     )
 
 
+def decided(label: str | None, probability: float, *, log_bound: float = 0.0) -> Decision:
+    """One item's decision: kept if that is likelier than not."""
+    kept = probability > 0.5
+    return Decision("post", label, 0.0, probability, 0.5, kept, "" if kept else "no", log_bound)
+
+
 # ---- the alarm --------------------------------------------------------------------------------
 
 
@@ -62,7 +67,6 @@ def test_evidence_does_not_depend_on_the_order(labels: list[int], random) -> Non
     for s, label in enumerate(labels, start=1):
         product += math.log((counts[label] + 0.5) / (s - 1 + 2.0)) - math.log(real[label])
         counts[label] += 1
-    assert log_e_value(counts, real) == pytest.approx(product, abs=1e-9)
     random.shuffle(labels)
     path = alarm_paths(np.array(labels, dtype=int), real)
     assert (path[-1] if labels else 0.0) == pytest.approx(product, abs=1e-9)
@@ -75,18 +79,14 @@ def test_evidence_by_hand() -> None:
 
 
 def test_evidence_of_a_label_that_the_world_never_shows_is_infinite() -> None:
-    assert log_e_value([3, 1], [1.0, 0.0]) == math.inf
-    assert math.isfinite(log_e_value([3, 0], [1.0, 0.0]))
+    path = alarm_paths([0, 0, 0, 1], [1.0, 0.0])
+    assert np.isfinite(path).tolist() == [True, True, True, False]
 
 
 def test_paths_of_many_streams_equal_paths_one_by_one() -> None:
     labels = np.random.default_rng(0).integers(-1, 10, (7, 60))
-    together = alarm_paths(labels, REAL)
-    for row, path in zip(labels, together, strict=True):
+    for row, path in zip(labels, alarm_paths(labels, REAL), strict=True):
         assert alarm_paths(row, REAL) == pytest.approx(path)
-        assert log_e_value(np.bincount(row[row >= 0], minlength=10), REAL) == pytest.approx(
-            path[-1]
-        )
 
 
 def test_a_path_can_be_continued() -> None:
@@ -173,9 +173,8 @@ def test_label_free_interval_holds_at_all_times_together() -> None:
 
 def test_monitor_by_hand() -> None:
     monitor = StreamMonitor({"a": 1, "b": 3})
-    monitor.update("a", accepted=False, accept_probability=0.25)
-    monitor.update("b", accepted=True, accept_probability=0.75)
-    monitor.update("b", accepted=True, accept_probability=0.75)
+    for label, probability in (("a", 0.25), ("b", 0.75), ("b", 0.75)):
+        monitor.observe(decided(label, probability))
     shares = monitor.frequencies()
     assert shares["real"].tolist() == [0.25, 0.75]
     assert shares["stream"].tolist() == pytest.approx([1 / 3, 2 / 3])
@@ -183,22 +182,20 @@ def test_monitor_by_hand() -> None:
     assert shares["expected"].tolist() == pytest.approx([0.25 / 1.75, 1.5 / 1.75])
     assert monitor.n_eff == pytest.approx(1.75**2 / (0.0625 + 2 * 0.5625))
     assert monitor.report()["pass_rate"].value == pytest.approx(1.75 / 3)
-    assert monitor.log_e == pytest.approx(log_e_value([1, 2], [0.25, 0.75]))
+    assert monitor.log_e == pytest.approx(alarm_paths([0, 1, 1], [0.25, 0.75])[-1])
 
 
-@pytest.mark.parametrize("adaptive", [False, True])
-def test_a_table_counts_as_its_items_do(adaptive: bool) -> None:
+def test_a_table_counts_as_its_items_do() -> None:
     table = posts(600, deceptive(0.2)).reset_index(drop=True)
     table.loc[[5, 50], "log_ratio"] = math.nan
     table.loc[[7, 70], "label"] = None
     table.loc[[9, 90], "label"] = "volcano"
     table.loc[[100], "item_id"] = table.loc[99, "item_id"]
-    sieve = SemanticFilter(log_bound=0.0, seed=0, adaptive=adaptive)
-    decisions = sieve.decide(table)
+    once, again = (SemanticFilter(log_bound=0.0, seed=0) for _ in range(2))
+    decisions = once.decide(table)
     single, batch = StreamMonitor(WORLD), StreamMonitor(WORLD)
-    again = SemanticFilter(log_bound=0.0, seed=0, adaptive=adaptive)
-    for decision in again.flow(table.to_dict("records")):
-        single.observe(decision)
+    for item in table.to_dict("records"):
+        single.observe(again.decide(item))
     for start in (0, 13, 200):
         batch.observe_table(decisions[start : {0: 13, 13: 200, 200: 600}[start]])
     pd.testing.assert_frame_equal(single.frequencies(), batch.frequencies())
@@ -215,10 +212,8 @@ def test_a_table_counts_as_its_items_do(adaptive: bool) -> None:
 def test_a_monitor_stopped_and_resumed_goes_on_as_if_unbroken() -> None:
     table = posts(300, deceptive(0.4))
     table.loc[3, "label"] = "volcano"
-    sieve = SemanticFilter(log_bound=0.0, seed=0, adaptive=True)
-    decisions = list(sieve.flow(table.to_dict("records")))
-    unbroken = StreamMonitor(WORLD, unseen_probability=0.01)
-    resumed = StreamMonitor(WORLD, unseen_probability=0.01)
+    decisions = map(SemanticFilter(log_bound=0.0, seed=0).decide, table.to_dict("records"))
+    unbroken, resumed = StreamMonitor(WORLD), StreamMonitor(WORLD)
     for i, decision in enumerate(decisions):
         if i in (50, 200):
             resumed = StreamMonitor.from_json(json.dumps(json.loads(resumed.to_json())))
@@ -315,48 +310,30 @@ def test_an_empty_stream_is_reported_as_undefined() -> None:
     assert monitor.e_value == 1.0
 
 
-def test_unseen_labels_are_counted_and_pooled_on_request() -> None:
-    counted, pooled = StreamMonitor(WORLD), StreamMonitor(WORLD, unseen_probability=0.02)
-    for monitor in (counted, pooled):
-        for label in ("a", "volcano", "comet", "volcano"):
-            monitor.update(label, accepted=True)
-        assert monitor.unseen == {"volcano": 2, "comet": 1}
-        assert monitor.items == 4
-    assert counted.tested == 1
-    assert pooled.tested == 4
-    assert pooled.frequencies().loc["(unseen)", "stream"] == 0.75
-    assert pooled.log_e > counted.log_e
+def test_labels_that_the_world_does_not_list_are_counted_by_name() -> None:
+    monitor = StreamMonitor(WORLD)
+    for label in ("a", "volcano", "comet", "volcano"):
+        monitor.observe(decided(label, 1.0))
+    assert monitor.unseen == {"volcano": 2, "comet": 1}
+    assert (monitor.items, monitor.tested) == (4, 1)
 
 
 def test_ever_new_unseen_labels_do_not_fill_memory() -> None:
     monitor = StreamMonitor(WORLD)
     for i in range(3000):
-        monitor.update(f"new {i}")
+        monitor.observe(decided(f"new {i}", 0.0))
     assert len(monitor.unseen) <= 1001
     assert sum(monitor.unseen.values()) == 3000
 
 
-def test_a_raised_bound_shrinks_what_was_expected_before() -> None:
-    raised, known = StreamMonitor(WORLD), StreamMonitor(WORLD)
-    table = posts(2000, deceptive(0.4))
-    adaptive = SemanticFilter(log_bound=0.0, seed=0, adaptive=True)
-    raised.observe_table(adaptive.decide(table))
-    final = SemanticFilter(log_bound=adaptive.log_bound, seed=0)
-    known.observe_table(final.decide(table))
-    assert raised.frequencies()["expected"].to_numpy() == pytest.approx(
-        known.frequencies()["expected"].to_numpy()
-    )
-    assert raised.n_eff == pytest.approx(known.n_eff)
-    assert raised.report()["pass_rate"].value == pytest.approx(known.report()["pass_rate"].value)
-
-
-def test_a_falling_bound_is_refused() -> None:
+def test_a_bound_that_changes_is_refused_item_by_item_and_in_a_table() -> None:
     monitor = StreamMonitor(WORLD)
-    monitor.observe(SemanticFilter(log_bound=1.0, seed=0).decide({"item_id": "a", "log_ratio": 0}))
-    with pytest.raises(ValueError, match="fell"):
-        monitor.observe(
-            SemanticFilter(log_bound=0.5, seed=0).decide({"item_id": "b", "log_ratio": 0})
-        )
+    monitor.observe(decided("a", 0.75, log_bound=1.0))
+    with pytest.raises(ValueError, match=r"log_bound changed from 1\.0 to 0\.5"):
+        monitor.observe(decided("b", 0.75, log_bound=0.5))
+    table = pd.DataFrame([decided("a", 0.5, log_bound=bound) for bound in (1.0, 6.0)])
+    with pytest.raises(ValueError, match=r"log_bound changed from 1\.0 to 6\.0"):
+        monitor.observe_table(table)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +343,6 @@ def test_a_falling_bound_is_refused() -> None:
         ({"a": 1.0, "b": math.nan}, {}, "'b'"),
         ({"a": 1.0}, {}, "two labels"),
         ({"a": 1.0, "b": 1.0}, {"alpha": 0.0}, "alpha"),
-        ({"a": 1.0, "b": 1.0}, {"unseen_probability": 1.0}, "unseen_probability"),
     ],
 )
 def test_a_world_that_is_no_world_is_refused(world, options, message) -> None:
@@ -406,22 +382,13 @@ def test_the_interval_of_a_mean_holds_for_rare_items() -> None:
         assert np.mean([one.low <= share <= one.high for one in told]) > 0.93
 
 
-def test_a_bound_that_falls_between_two_tables_is_refused() -> None:
-    monitor = StreamMonitor(WORLD)
-    rows = pd.DataFrame({"label": ["a"], "accepted": [True], "accept_probability": [0.5]})
-    monitor.observe_table(rows.assign(log_bound=5.0))
-    falling = pd.concat([rows.assign(log_bound=bound) for bound in (1.0, 6.0)])
-    with pytest.raises(ValueError, match=r"log_bound fell from 5\.0 to 1\.0"):
-        monitor.observe_table(falling)
-
-
 def test_a_missing_label_of_pandas_is_no_label() -> None:
     monitor = StreamMonitor(WORLD)
     monitor.observe_table(
         pd.DataFrame({"label": [pd.NA, "a"], "accepted": True, "accept_probability": 0.5})
     )
-    assert monitor.world.place(pd.NA) == -1
-    assert monitor.world.unlabelled == 2
+    monitor.observe(decided(pd.NA, 0.5))
+    assert (monitor.unlabelled, monitor.tested) == (2, 1)
 
 
 def test_a_pair_without_a_score_bets_nothing() -> None:

@@ -1,39 +1,38 @@
 """The embedded captioner: pictures or sounds in, captions out, trained here in minutes on a CPU.
 
-`train_captioner` learns from lessons (items with reference captions); the `EmbeddedCaptioner` that
-it returns captions new items and is saved and loaded like any model of the transformers library.
+`training.train_captioner` makes one; it is saved and loaded like any model of the transformers
+library.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
-from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerFast
 
-from semcal_utils.captioning.batches import in_batches
-from semcal_utils.captioning.inputs import input_arrays
+from semcal_utils.captioning.captioners import in_batches
 from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
-from semcal_utils.captioning.training import caption_loss, caption_tokens, fit, word_tokenizer
-from semcal_utils.media import Modality, modality
+from semcal_utils.media import Modality
+from semcal_utils.media.readers import UnusableItem, read_picture, read_sound
+from semcal_utils.media.spectra import FLOOR, HOP, log_mel
+from semcal_utils.models.devices import choose_device, choose_dtype
 from semcal_utils.models.library_notices import quiet_transformers
 
-if TYPE_CHECKING:
-    from datasets import Dataset
-
 MODEL_TYPE = CaptionerConfig.model_type
-SHAPES: dict[str, tuple[int, int, int]] = {"image": (3, 64, 64), "audio": (1, 48, 96)}
-"""Channels, rows and columns: 64 pixels a side; 48 mel bands by 1.5 s of frames."""
+PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unknown>"  # ids 0 to 3, in this order
+LARGEST_VOCABULARY = 4000  # words
+LONGEST_CAPTION = 128  # words
 TOGETHER = 256  # items encoded at once when captioning: flat memory, full speed
-
-Grade = Callable[[list[str], pd.DataFrame], Mapping[str, float]]
 
 
 class EmbeddedCaptioner:
@@ -99,19 +98,29 @@ class EmbeddedCaptioner:
         self.tokenizer.save_pretrained(folder)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, *, device: str = "cpu") -> EmbeddedCaptioner:
+    def from_pretrained(
+        cls,
+        folder: str | Path,
+        *,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+    ) -> EmbeddedCaptioner:
         """Load a captioner from a folder.
 
         Args:
             folder: one that `save_pretrained` wrote.
-            device: where the captioner runs.
+            device: where the captioner runs; by default the best there is.
+            dtype: float32, the only precision it runs in.
 
         Returns:
             The captioner, ready to use.
 
         Raises:
             FileNotFoundError: if a file of the captioner is missing.
+            ValueError: if the device or the dtype is none it can run on.
         """
+        if choose_dtype(dtype, "cpu") != torch.float32:
+            raise ValueError(f"The embedded captioner runs in float32, not in {dtype}.")
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             if not (Path(folder) / name).is_file():
                 raise FileNotFoundError(
@@ -123,154 +132,132 @@ class EmbeddedCaptioner:
                 folder, dtype=torch.float32, local_files_only=True
             )
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-        return cls(network.to(device), tokenizer)
+        return cls(network.to(choose_device(device)), tokenizer)
 
 
-def train_captioner(
-    lessons: Dataset,
-    *,
-    steps: int | None = None,
-    epochs: float | None = None,
-    batch_size: int = 32,
-    learning_rate: float = 1.5e-3,
-    seed: int,
-    held_out_share: float = 0.1,
-    grade: Grade | None = None,
-    progress: bool = True,
-) -> tuple[EmbeddedCaptioner, pd.DataFrame]:
-    """Train a captioner from scratch; on one machine the same seed gives the same captioner.
+def word_tokenizer(captions: Sequence[str]) -> PreTrainedTokenizerFast:
+    """Build a tokenizer whose tokens are the captions' words and punctuation marks, in lower case.
 
     Args:
-        lessons: rows with item_id, reference_caption and an image or audio column.
-        steps: batches to learn from; give either this or `epochs`.
-        epochs: passes over the lessons that are not held out.
-        batch_size: lessons a step.
-        learning_rate: its peak.
-        seed: decides the held-out lessons, the first weights, the order and the augmentation.
-        held_out_share: share of the lessons, in [0, 1), that measures and does not teach.
-        grade: judges captions of the held-out lessons, given with the lessons' table (every column
-            but the media), eight times in a run; what it returns becomes columns of the history.
-        progress: whether to show progress bars.
+        captions: the texts that decide the vocabulary, at most its 4,000 most frequent words.
 
     Returns:
-        The captioner and its history: step, minutes (wall time), train_loss (nats per token, mean
-        since the row before), held_out_loss (nats per token) and the grades; the last two are
-        missing in rows where they were not measured.
+        A tokenizer with padding 0, start 1, end 2 and unknown word 3.
+    """
+    tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=LARGEST_VOCABULARY,
+        special_tokens=[PAD, START, END, UNKNOWN],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(captions, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=START,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        # A caption that holds the text "<end>" says so in words; it does not end there.
+        split_special_tokens=True,
+    )
+
+
+def caption_tokens(tokenizer: PreTrainedTokenizerFast, captions: Sequence[str]) -> Tensor:
+    """Encode captions between start and end tokens.
+
+    Args:
+        tokenizer: the words.
+        captions: the texts.
+
+    Returns:
+        (captions, longest + 2) token ids, padded on the right with 0.
 
     Raises:
-        UnusableItem: if a lesson cannot be read.
-        ValueError: if the lessons lack a column or a caption, or an argument is out of range.
-        RuntimeError: if the loss stops being a finite number.
+        ValueError: if a caption has more than 128 words.
     """
-    kind = modality(lessons)
-    captions = _captions_of(lessons)
-    held_out, learnt = _divided(len(captions), held_out_share, seed)
-    batch_size = min(batch_size, len(learnt))
-    steps = _steps(steps, epochs, len(learnt) / max(1, batch_size))
-
-    tokenizer = word_tokenizer([captions[place] for place in learnt])
-    tokens = caption_tokens(tokenizer, captions)
-    config = _config(kind, len(tokenizer), tokens.shape[1])
-    arrays = _arrays(lessons, kind, config, progress)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        captioner = EmbeddedCaptioner(CaptionerNetwork(config), tokenizer)
-    table = lessons.remove_columns(kind).to_pandas().iloc[held_out].reset_index(drop=True)
-
-    def examine() -> dict[str, float]:
-        return _examined(captioner, arrays[held_out], tokens[held_out], table, grade)
-
-    history = fit(
-        captioner.network,
-        arrays[learnt],
-        tokens[learnt],
-        examine=examine,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        seed=seed,
-        progress=progress,
-    )
-    return captioner, history
-
-
-def _captions_of(lessons: Dataset) -> list[str]:
-    if "reference_caption" not in lessons.column_names:
-        raise ValueError(
-            "The lessons have no column reference_caption to learn from; they have "
-            f"{', '.join(lessons.column_names)}."
-        )
-    captions = list(lessons["reference_caption"])
-    for place, caption in enumerate(captions):
-        if not isinstance(caption, str) or not caption.strip():
-            raise ValueError(f"Lesson {place} has no reference_caption; leave it out or write one.")
-    return captions
-
-
-def _divided(lessons: int, held_out_share: float, seed: int) -> tuple[Any, Any]:
-    if not 0 <= held_out_share < 1:
-        raise ValueError(f"held_out_share is {held_out_share}; it must be at least 0 and below 1.")
-    order = np.random.default_rng(seed).permutation(lessons)
-    held_out, learnt = np.split(order, [round(held_out_share * lessons)])
-    if len(learnt) < 2:
-        raise ValueError(f"Of {lessons} lessons {len(learnt)} are left to learn from; give more.")
-    return held_out, learnt
-
-
-def _steps(steps: int | None, epochs: float | None, steps_per_epoch: float) -> int:
-    if (steps is None) == (epochs is None):
-        raise ValueError("Give either steps or epochs, and not both.")
-    count = steps if steps is not None else round(cast("float", epochs) * steps_per_epoch)
-    if count < 1:
-        raise ValueError(f"{count} steps teach nothing; give at least 1.")
-    return count
-
-
-def _config(kind: Modality, words: int, longest: int) -> CaptionerConfig:
-    if kind not in SHAPES:
-        raise ValueError(
-            "A text is its own caption: the embedded captioner learns from pictures or sounds."
-        )
-    channels, height, width = SHAPES[kind]
-    return CaptionerConfig(
-        modality=kind,
-        channels=channels,
-        height=height,
-        width=width,
-        vocab_size=words,
-        caption_tokens=longest,
-    )
-
-
-def _arrays(lessons: Dataset, kind: str, config: CaptionerConfig, progress: bool) -> Tensor:
-    media = lessons[kind]
-    arrays = torch.empty(
-        (len(lessons), config.channels, config.height, config.width), dtype=torch.uint8
-    )
-    with tqdm(total=len(lessons), desc="Reading lessons", disable=not progress) as bar:
-        for start in range(0, len(lessons), TOGETHER):
-            batch = media[start : start + TOGETHER]
-            arrays[start : start + TOGETHER] = torch.from_numpy(
-                input_arrays(batch, config, first_place=start)
+    words = tokenizer(list(captions), add_special_tokens=False)["input_ids"]
+    for place, ids in enumerate(words):
+        if len(ids) > LONGEST_CAPTION:
+            raise ValueError(
+                f"The caption of lesson {place} has {len(ids)} words; the embedded captioner "
+                f"learns at most {LONGEST_CAPTION}: shorten it or leave it out."
             )
-            bar.update(len(batch))
-    return arrays
+    tokens = torch.zeros(len(words), max(map(len, words)) + 2, dtype=torch.long)
+    for row, ids in zip(tokens, words, strict=True):
+        row[: len(ids) + 2] = torch.tensor([1, *ids, 2])
+    return tokens
 
 
-def _examined(
-    captioner: EmbeddedCaptioner,
-    arrays: Tensor,
-    tokens: Tensor,
-    table: pd.DataFrame,
-    grade: Grade | None,
-) -> dict[str, float]:
-    if len(table) == 0:
-        return {"held_out_loss": np.nan}
-    loss, captions = 0.0, []
-    with torch.inference_mode():
-        for some, words in zip(arrays.split(TOGETHER), tokens.split(TOGETHER), strict=True):
-            scaled = captioner.network.scaled(some)
-            loss += float(caption_loss(captioner.network, scaled, words, reduction="sum"))
-            captions += captioner.caption_arrays(some) if grade is not None else []
-    measured = {"held_out_loss": loss / int((tokens[:, 1:] != 0).sum())}
-    return measured | dict(grade(captions, table)) if grade is not None else measured
+def input_arrays(
+    items: Iterable[Any], config: CaptionerConfig, *, first_place: int = 0
+) -> NDArray[np.uint8]:
+    """Turn pictures or sounds into the arrays that a captioner was built for.
+
+    Args:
+        items: pictures (PIL, bytes, paths, ``{"bytes", "path"}``) of any mode and size, or sounds
+            (the same forms, ``{"array", "sampling_rate"}``, or bare samples at the captioner's
+            rate).
+        config: the captioner's modality and input shape.
+        first_place: the place of the first item, for messages.
+
+    Returns:
+        (items, channels, height, width).
+
+    Raises:
+        UnusableItem: if an item cannot be read; the message names its place.
+    """
+    read = picture_array if config.modality == "image" else sound_array
+    arrays = []
+    for place, item in enumerate(items, first_place):
+        try:
+            arrays.append(read(item, config))
+        except UnusableItem as error:
+            raise UnusableItem(f"Item {place}: {error}") from error
+    return np.stack(arrays)
+
+
+def picture_array(picture: Any, config: CaptionerConfig) -> NDArray[np.uint8]:
+    """Read a picture, stretched to the captioner's size.
+
+    Args:
+        picture: any form that `read_picture` takes.
+        config: the captioner's input shape.
+
+    Returns:
+        (3, height, width) red, green and blue.
+    """
+    drawn = read_picture(picture)
+    if drawn.size != (config.width, config.height):
+        drawn = drawn.resize((config.width, config.height), Image.Resampling.BILINEAR)
+    return np.asarray(drawn).transpose(2, 0, 1)
+
+
+def sound_array(sound: Any, config: CaptionerConfig) -> NDArray[np.uint8]:
+    """Hear a sound's first seconds as a log-mel picture; silence follows a shorter sound.
+
+    A longer sound is cut with a warning.
+
+    Args:
+        sound: any form that `read_sound` takes, or (n,) samples at the captioner's rate.
+        config: the captioner's input shape and rate.
+
+    Returns:
+        (1, mel bands, frames), 0 at -80 dB and 255 at 0 dB, high frequencies on top.
+    """
+    if isinstance(sound, np.ndarray):
+        sound = {"array": sound, "sampling_rate": config.sampling_rate}
+    samples = read_sound(sound, sampling_rate=config.sampling_rate)
+    heard = np.zeros(config.width * HOP, np.float32)
+    if len(samples) > len(heard):
+        seconds = len(heard) / config.sampling_rate
+        warnings.warn(
+            f"A sound lasts longer than {seconds} s; this captioner hears its first {seconds} s.",
+            stacklevel=2,
+        )
+        samples = samples[: len(heard)]
+    heard[: len(samples)] = samples
+    level = log_mel(heard, sampling_rate=config.sampling_rate, bands=config.height)
+    scaled = np.clip((level - FLOOR) / -FLOOR * 255, 0, 255)
+    return scaled[::-1].astype(np.uint8)[None]

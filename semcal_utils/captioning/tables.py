@@ -5,15 +5,12 @@ Finished shards are kept as they come, so that a run that was killed goes on whe
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from semcal_utils.media import modality, undecoded
@@ -24,23 +21,20 @@ from semcal_utils.media.readers import (
     read_sound,
     read_text,
 )
+from semcal_utils.runs import write_atomically
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from semcal_utils.captioning import Captioner
+    from semcal_utils.captioning.captioners import Captioner
 
-CAPTION_COLUMNS = (
-    "item_id",
-    "part",
-    "label",
-    "fine_label",
-    "reference_caption",
-    "caption",
-    "reason",
-)
-_LISTED = 20
-_SHARD_SCHEMA = pa.schema([(name, pa.string()) for name in ("item_id", "caption", "reason")])
+DESCRIPTION = ("item_id", "part", "label", "fine_label", "reference_caption")
+CAPTION_COLUMNS = (*DESCRIPTION, "caption", "reason")
+LISTED = 20
+"""How many items without a caption the warning lists."""
+
+Said = tuple[str, str]
+"""A caption and why there is none; one of them is empty."""
 
 
 def caption_table(
@@ -86,16 +80,14 @@ def caption_table(
     if batch_size < 1 or shard_size < 1:
         raise ValueError("batch_size and shard_size are at least 1.")
     author = str(getattr(captioner, "name", type(captioner).__name__))
-    said: list[tuple[str, str]] = []
+    said: list[Said] = []
     if shard_folder is not None:
-        shard_folder.mkdir(parents=True, exist_ok=True)
-        said = list(_finished_shards(shard_folder, table["item_id"], author))
+        said += _finished_shards(shard_folder, table["item_id"], author)
     raw = undecoded(items.select_columns([kind]), kind)
-    todo = range(len(said), len(table), shard_size)
     with tqdm(
         total=len(table), initial=len(said), desc="Captioning", unit="item", disable=not progress
     ) as bar:
-        for start in todo:
+        for start in range(len(said), len(table), shard_size):
             stop = min(start + shard_size, len(table))
             try:
                 for first in range(start, stop, batch_size):
@@ -105,9 +97,9 @@ def caption_table(
             finally:
                 # Whatever stops the run, the captions it has made are kept.
                 if shard_folder is not None and len(said) > start:
-                    _write_shard(shard_folder, start, table["item_id"], said[start:], author)
-    table["caption"] = [caption for caption, _ in said]
-    table["reason"] = [reason for _, reason in said]
+                    done = table["item_id"].iloc[start : len(said)]
+                    _write_shard(_shard_path(shard_folder, start), done, said[start:], author)
+    table[["caption", "reason"]] = pd.DataFrame(said, columns=["caption", "reason"], dtype=object)
     _list_uncaptioned(table)
     return table
 
@@ -125,85 +117,70 @@ def uncaptioned(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _described(items: Dataset) -> pd.DataFrame:
-    columns = [name for name in CAPTION_COLUMNS if name not in ("caption", "reason")]
-    missing = [name for name in columns if name not in items.column_names]
+    missing = [name for name in DESCRIPTION if name not in items.column_names]
     if missing:
         raise ValueError(
             f"The items lack the column {missing[0]!r}; they have {', '.join(items.column_names)}."
         )
-    table = items.select_columns(columns).to_pandas()
+    table = items.select_columns(list(DESCRIPTION)).to_pandas()
     repeated = table["item_id"][table["item_id"].duplicated()]
     if len(repeated):
         raise ValueError(f"The item_id {repeated.iloc[0]!r} occurs twice; it names one item.")
     return table
 
 
-def _caption_batch(captioner: Captioner, kind: str, raw: list[Any]) -> Iterator[tuple[str, str]]:
-    read: list[tuple[Any, str]] = [_read(kind, item) for item in raw]
-    usable = [item for item, reason in read if not reason]
-    spoken = iter(_speak(captioner, usable))
-    for _, reason in read:
-        yield ("", reason) if reason else next(spoken)
+def _caption_batch(captioner: Captioner, kind: str, raw: list[Any]) -> Iterator[Said]:
+    read = [_read(kind, item) for item in raw]
+    usable = [item for item in read if not isinstance(item, UnusableItem)]
+    captions = iter(_speak(captioner, usable) if usable else [])
+    for item in read:
+        yield ("", str(item)) if isinstance(item, UnusableItem) else next(captions)
 
 
-def _read(kind: str, item: Any) -> tuple[Any, str]:
+def _read(kind: str, item: Any) -> Any:
+    """Return the item as the captioner takes it, or why it cannot be used."""
     try:
         if kind == "image":
-            return read_picture(item), ""
+            return read_picture(item)
         if kind == "audio":
-            return {"array": read_sound(item), "sampling_rate": SAMPLING_RATE}, ""
-        return read_text(item), ""
+            return {"array": read_sound(item), "sampling_rate": SAMPLING_RATE}
+        return read_text(item)
     except UnusableItem as unusable:
-        return None, str(unusable)
+        return unusable
 
 
-def _speak(captioner: Captioner, usable: Sequence[Any]) -> list[tuple[str, str]]:
-    if not usable:
-        return []
+def _speak(captioner: Captioner, usable: Sequence[Any]) -> list[Said]:
     try:
         captions = captioner.caption(usable, batch_size=len(usable), progress=False)
     except UnusableItem as unusable:
         if len(usable) == 1:
             return [("", str(unusable))]
-        return [spoken for item in usable for spoken in _speak(captioner, [item])]
+        return [said for item in usable for said in _speak(captioner, [item])]
     if len(captions) != len(usable):
         raise ValueError(f"The captioner gave {len(captions)} captions for {len(usable)} items.")
-    return [_said(caption.strip()) for caption in captions]
+    stripped = [caption.strip() for caption in captions]
+    return [(caption, "" if caption else "The captioner said nothing.") for caption in stripped]
 
 
-def _said(caption: str) -> tuple[str, str]:
-    return caption, "" if caption else "The captioner said nothing."
-
-
-def _finished_shards(folder: Path, item_ids: pd.Series, author: str) -> Iterator[tuple[str, str]]:
-    done = 0
-    while (path := _shard_path(folder, done)).is_file():
-        shard = pq.read_table(path)
-        written_by = (shard.schema.metadata or {}).get(b"captioner", b"").decode()
-        ids = shard.column("item_id").to_pylist()
-        if written_by != author or ids != item_ids.iloc[done : done + len(ids)].tolist():
+def _finished_shards(folder: Path, item_ids: pd.Series, author: str) -> list[Said]:
+    said: list[Said] = []
+    while (path := _shard_path(folder, len(said))).is_file():
+        shard = pd.read_parquet(path)
+        written_by = shard.attrs.get("captioner", "")
+        expected = item_ids.iloc[len(said) : len(said) + len(shard)]
+        if written_by != author or shard["item_id"].tolist() != expected.tolist():
             raise ValueError(
                 f"The shards in {folder} hold captions of other items or by another captioner "
                 f"({written_by}); delete the folder or give another."
             )
-        yield from zip(
-            shard.column("caption").to_pylist(), shard.column("reason").to_pylist(), strict=True
-        )
-        done += len(ids)
+        said += zip(shard["caption"], shard["reason"], strict=True)
+    return said
 
 
-def _write_shard(
-    folder: Path, start: int, item_ids: pd.Series, said: list[tuple[str, str]], author: str
-) -> None:
-    rows = [
-        {"item_id": item_id, "caption": caption, "reason": reason}
-        for item_id, (caption, reason) in zip(item_ids.iloc[start:], said, strict=False)
-    ]
-    schema = _SHARD_SCHEMA.with_metadata({"captioner": author})
-    path = _shard_path(folder, start)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), unfinished)
-    os.replace(unfinished, path)
+def _write_shard(path: Path, item_ids: pd.Series, said: list[Said], author: str) -> None:
+    shard = pd.DataFrame(said, columns=["caption", "reason"]).assign(item_id=item_ids.to_numpy())
+    shard.attrs["captioner"] = author
+    write_atomically(path, shard.to_parquet)
 
 
 def _shard_path(folder: Path, start: int) -> Path:
@@ -214,8 +191,8 @@ def _list_uncaptioned(table: pd.DataFrame) -> None:
     without = uncaptioned(table)
     if without.empty:
         return
-    listed = [f"{row.item_id}: {row.reason}" for row in without.head(_LISTED).itertuples()]
-    if len(without) > _LISTED:
-        listed.append(f"... and {len(without) - _LISTED} more; see the column reason.")
+    listed = [f"{row.item_id}: {row.reason}" for row in without.head(LISTED).itertuples()]
+    if len(without) > LISTED:
+        listed.append(f"... and {len(without) - LISTED} more; see the column reason.")
     lines = "\n  ".join(listed)
     warnings.warn(f"{len(without)} of {len(table)} items have no caption:\n  {lines}", stacklevel=3)

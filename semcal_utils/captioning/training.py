@@ -1,85 +1,179 @@
-"""How the embedded captioner learns: its vocabulary, its augmentation and its optimisation."""
+"""How the embedded captioner learns: its lessons, its augmentation and its optimisation."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
-from transformers import PreTrainedTokenizerFast
 
-from semcal_utils.captioning.network import CaptionerNetwork
+from semcal_utils.captioning.embedded import (
+    TOGETHER,
+    EmbeddedCaptioner,
+    caption_tokens,
+    input_arrays,
+    word_tokenizer,
+)
+from semcal_utils.captioning.network import CaptionerConfig, CaptionerNetwork
+from semcal_utils.media import modality
 
-PAD, START, END, UNKNOWN = "<pad>", "<start>", "<end>", "<unknown>"  # ids 0 to 3, in this order
-LARGEST_VOCABULARY = 4000  # words
-LONGEST_CAPTION = 128  # words
-ROWS, EXAMS = (
-    40,
-    8,
-)  # a run's history: rows with the training loss, and those with held-out measures
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+HELD_OUT_SHARE = 0.1  # of the lessons: they measure and do not teach
+ROWS = 40  # of a run's history, each with the training loss
+EXAMS = 8  # how many of them have held-out measures
 NUDGES = {"image": (4, 4), "audio": (0, 8)}  # largest shift in rows and columns: time but not pitch
+SHAPES: dict[str, dict[str, int]] = {
+    "image": {"channels": 3, "height": 64, "width": 64},
+    "audio": {"channels": 1, "height": 48, "width": 96},
+}
+"""Rows and columns: 64 pixels a side; 48 mel bands by 1.5 s of frames."""
+
+Grade = Callable[[list[str], pd.DataFrame], Mapping[str, float]]
 
 
-def word_tokenizer(captions: Sequence[str]) -> PreTrainedTokenizerFast:
-    """Build a tokenizer whose tokens are the captions' words and punctuation marks, in lower case.
-
-    Args:
-        captions: the texts that decide the vocabulary, at most its 4,000 most frequent words.
-
-    Returns:
-        A tokenizer with padding 0, start 1, end 2 and unknown word 3.
-    """
-    tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.WordLevelTrainer(
-        vocab_size=LARGEST_VOCABULARY,
-        special_tokens=[PAD, START, END, UNKNOWN],
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(captions, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        bos_token=START,
-        eos_token=END,
-        unk_token=UNKNOWN,
-        # A caption that holds the text "<end>" says so in words; it does not end there.
-        split_special_tokens=True,
-    )
-
-
-def caption_tokens(tokenizer: PreTrainedTokenizerFast, captions: Sequence[str]) -> Tensor:
-    """Encode captions between start and end tokens.
+def train_captioner(
+    lessons: Dataset,
+    *,
+    steps: int | None = None,
+    epochs: float | None = None,
+    batch_size: int = 32,
+    learning_rate: float = 1.5e-3,
+    seed: int,
+    grade: Grade | None = None,
+    progress: bool = True,
+) -> tuple[EmbeddedCaptioner, pd.DataFrame]:
+    """Train a captioner from scratch; on one machine the same seed gives the same captioner.
 
     Args:
-        tokenizer: the words.
-        captions: the texts.
+        lessons: rows with item_id, reference_caption and an image or audio column.
+        steps: batches to learn from; give either this or `epochs`.
+        epochs: passes over the lessons that are not held out.
+        batch_size: lessons a step.
+        learning_rate: its peak.
+        seed: decides the held-out lessons, the first weights, the order and the augmentation.
+        grade: judges captions of the held-out lessons, given with the lessons' table (every column
+            but the media), eight times in a run; what it returns becomes columns of the history.
+        progress: whether to show progress bars.
 
     Returns:
-        (captions, longest + 2) token ids, padded on the right with 0.
+        The captioner and its history: step, minutes (wall time), train_loss (nats per token, mean
+        since the row before), held_out_loss (nats per token) and the grades; the last two are
+        missing in rows where they were not measured.
 
     Raises:
-        ValueError: if a caption has more than 128 words.
+        UnusableItem: if a lesson cannot be read.
+        ValueError: if the lessons lack a column or a caption, or an argument is out of range.
+        RuntimeError: if the loss stops being a finite number.
     """
-    words = tokenizer(list(captions), add_special_tokens=False)["input_ids"]
-    for place, ids in enumerate(words):
-        if len(ids) > LONGEST_CAPTION:
-            raise ValueError(
-                f"The caption of lesson {place} has {len(ids)} words; the embedded captioner "
-                f"learns at most {LONGEST_CAPTION}: shorten it or leave it out."
-            )
-    tokens = torch.zeros(len(words), max(map(len, words)) + 2, dtype=torch.long)
-    for row, ids in zip(tokens, words, strict=True):
-        row[: len(ids) + 2] = torch.tensor([1, *ids, 2])
-    return tokens
+    kind = modality(lessons)
+    if kind not in SHAPES:
+        raise ValueError(
+            "A text is its own caption: the embedded captioner learns from pictures or sounds."
+        )
+    captions = _captions_of(lessons)
+    held_out, learnt = _divided(len(captions), seed)
+    batch_size = min(batch_size, len(learnt))
+    steps = _steps(steps, epochs, len(learnt) / max(1, batch_size))
+
+    tokenizer = word_tokenizer([captions[place] for place in learnt])
+    tokens = caption_tokens(tokenizer, captions)
+    config = CaptionerConfig(
+        modality=kind,
+        vocab_size=len(tokenizer),
+        caption_tokens=tokens.shape[1],
+        **SHAPES[kind],
+    )
+    arrays = _arrays(lessons, kind, config, progress)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        captioner = EmbeddedCaptioner(CaptionerNetwork(config), tokenizer)
+    table = lessons.remove_columns(kind).to_pandas().iloc[held_out].reset_index(drop=True)
+
+    def examine() -> dict[str, float]:
+        return _examined(captioner, arrays[held_out], tokens[held_out], table, grade)
+
+    history = _fit(
+        captioner.network,
+        arrays[learnt],
+        tokens[learnt],
+        examine=examine,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        progress=progress,
+    )
+    return captioner, history
+
+
+def _captions_of(lessons: Dataset) -> list[str]:
+    if "reference_caption" not in lessons.column_names:
+        raise ValueError(
+            "The lessons have no column reference_caption to learn from; they have "
+            f"{', '.join(lessons.column_names)}."
+        )
+    captions = list(lessons["reference_caption"])
+    for place, caption in enumerate(captions):
+        if not isinstance(caption, str) or not caption.strip():
+            raise ValueError(f"Lesson {place} has no reference_caption; leave it out or write one.")
+    return captions
+
+
+def _divided(lessons: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    order = np.random.default_rng(seed).permutation(lessons)
+    held_out, learnt = np.split(order, [round(HELD_OUT_SHARE * lessons)])
+    if len(learnt) < 2:
+        raise ValueError(f"Of {lessons} lessons {len(learnt)} are left to learn from; give more.")
+    return held_out, learnt
+
+
+def _steps(steps: int | None, epochs: float | None, steps_per_epoch: float) -> int:
+    if (steps is None) == (epochs is None):
+        raise ValueError("Give either steps or epochs, and not both.")
+    count = steps if steps is not None else round(cast("float", epochs) * steps_per_epoch)
+    if count < 1:
+        raise ValueError(f"{count} steps teach nothing; give at least 1.")
+    return count
+
+
+def _arrays(lessons: Dataset, kind: str, config: CaptionerConfig, progress: bool) -> Tensor:
+    media = lessons[kind]
+    arrays = [
+        input_arrays(media[start : start + TOGETHER], config, first_place=start)
+        for start in tqdm(
+            range(0, len(lessons), TOGETHER), desc="Reading lessons", disable=not progress
+        )
+    ]
+    return torch.from_numpy(np.concatenate(arrays))
+
+
+def _examined(
+    captioner: EmbeddedCaptioner,
+    arrays: Tensor,
+    tokens: Tensor,
+    table: pd.DataFrame,
+    grade: Grade | None,
+) -> dict[str, float]:
+    if len(table) == 0:
+        return {"held_out_loss": np.nan}
+    loss, captions = 0.0, []
+    with torch.inference_mode():
+        for some, words in zip(arrays.split(TOGETHER), tokens.split(TOGETHER), strict=True):
+            scaled = captioner.network.scaled(some)
+            loss += float(caption_loss(captioner.network, scaled, words, reduction="sum"))
+            captions += captioner.caption_arrays(some) if grade is not None else []
+    measured = {"held_out_loss": loss / int((tokens[:, 1:] != 0).sum())}
+    return measured | dict(grade(captions, table)) if grade is not None else measured
 
 
 def caption_loss(
@@ -104,7 +198,7 @@ def caption_loss(
     )
 
 
-def fit(
+def _fit(
     network: CaptionerNetwork,
     arrays: Tensor,
     tokens: Tensor,
@@ -114,27 +208,11 @@ def fit(
     batch_size: int,
     learning_rate: float,
     seed: int,
-    progress: bool = True,
+    progress: bool,
 ) -> pd.DataFrame:
     """Teach a network captions: AdamW, a short warm-up, a cosine decay to 3 %, light augmentation.
 
-    Args:
-        network: learns in place; in evaluation mode afterwards.
-        arrays: (lessons, channels, height, width) bytes.
-        tokens: (lessons, length) token ids.
-        examine: measures the network in evaluation mode, eight times in a run.
-        steps: batches to learn from.
-        batch_size: lessons a step.
-        learning_rate: its peak.
-        seed: decides order and augmentation.
-        progress: whether to show a progress bar.
-
-    Returns:
-        Rows of step, minutes (wall time), train_loss (nats per token, mean since the row before)
-        and what `examine` measured.
-
-    Raises:
-        RuntimeError: if the loss stops being a finite number; the message names the step.
+    `examine` measures the network in evaluation mode, `EXAMS` times in a run.
     """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(

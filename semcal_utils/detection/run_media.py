@@ -85,7 +85,7 @@ class RunMedia:
         if self.kind == "text" or steps == 0 or not self._run.path(CAPTIONER).is_dir():
             return None
         from semcal_utils.captioning import load_captioner
-        from semcal_utils.captioning.embedded import train_captioner
+        from semcal_utils.captioning.training import train_captioner
 
         def teach(place: Path) -> None:
             items = load_lessons(self._run.dataset, items=lessons, seed=seed)

@@ -15,20 +15,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.divergence import kl_divergence, noise_band, reduction_of
-from semcal_utils.divergence import total_variation as tv_distance
+from semcal_utils.divergence.divergences import kl_divergence, reduction_of, total_variation
 from semcal_utils.divergence.frequencies import (
     checked_probabilities,
     effective_size,
     label_codes,
     row_blocks,
 )
-from semcal_utils.divergence.weighted_samples import sampling_band, sampling_bias, weight_sums
+from semcal_utils.divergence.noise import noise_band, sampling_band, sampling_bias, weight_sums
+from semcal_utils.runs import plain
 
 Floats = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ class FilterMeasures:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers for JSON: None in place of nan and infinity."""
-        return _plain(asdict(self))
+        return plain(asdict(self))
 
 
 def measure_filter(
@@ -211,10 +211,10 @@ def _statistics(totals: Floats, real: Floats, observed: Floats) -> dict[str, Flo
         "pass_rate": (kept_sum[..., 0] / items.sum(axis=-1, keepdims=True)).mean(axis=1),
         "general_kl": kl_divergence(general, real),
         "filtered_kl": kl_divergence(filtered, real).mean(axis=1),
-        "general_tv": tv_distance(general, real),
-        "filtered_tv": tv_distance(filtered, real).mean(axis=1),
-        "general_moved": tv_distance(general, seen),
-        "filtered_moved": tv_distance(filtered, seen_kept).mean(axis=1),
+        "general_tv": total_variation(general, real),
+        "filtered_tv": total_variation(filtered, real).mean(axis=1),
+        "general_moved": total_variation(general, seen),
+        "filtered_moved": total_variation(filtered, seen_kept).mean(axis=1),
     }
 
 
@@ -241,38 +241,19 @@ def _reduction_estimate(
 ) -> Estimate:
     if reason:
         return Estimate(math.nan, math.nan, math.nan, math.nan)
-    before, after = (_unbiased(observed, resampled, name) for name in ("general_kl", "filtered_kl"))
-    value = 1 - float(observed["filtered_kl"][0] / observed["general_kl"][0])
-    if before.corrected <= 0:
+    before, after = (float(observed[name][0]) for name in ("general_kl", "filtered_kl"))
+    befores, afters = resampled["general_kl"], resampled["filtered_kl"]
+    bias_before = float(np.nanmean(befores)) - before
+    bias_after = float(np.nanmean(afters)) - after
+    value = 1 - after / before
+    if before - bias_before <= 0:
         return Estimate(value, math.nan, math.nan, math.nan)
-    left, stream = after.drawn - 2 * after.bias, before.drawn - 2 * before.bias
+    corrected = 1 - (after - bias_after) / (before - bias_before)
+    # The resamples carry their bias twice.
+    stream, left = befores - 2 * bias_before, afters - 2 * bias_after
     tail = (1 - level) / 2
     # Where a stream may as well be honest, nothing bounds what a filter may have added to it.
     bounded = stream > 0
     low, high = np.nanquantile(1 - left[bounded] / stream[bounded], [tail, 1 - tail])
     low = min(float(low), value) if np.mean(~bounded) <= tail else math.nan
-    return Estimate(
-        value, 1 - after.corrected / before.corrected, low, min(1.0, max(float(high), value))
-    )
-
-
-class _Resampled(NamedTuple):
-    """A divergence less its bias, that bias, and the resamples, which carry it twice."""
-
-    corrected: float
-    bias: float
-    drawn: Floats
-
-
-def _unbiased(observed: dict[str, Floats], resampled: dict[str, Floats], name: str) -> _Resampled:
-    value = float(observed[name][0])
-    bias = float(np.nanmean(resampled[name])) - value
-    return _Resampled(value - bias, bias, resampled[name])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    return Estimate(value, corrected, low, min(1.0, max(float(high), value)))

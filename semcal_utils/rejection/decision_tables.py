@@ -1,20 +1,19 @@
-"""Whole tables through the filter: decisions with reasons, thinning, samples of an exact size."""
+"""Whole tables through the filter: decisions with reasons, samples of an exact size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from semcal_utils.acceptance import accept_probability, checked_log_bound
-from semcal_utils.rejection.item_coins import (
-    gumbel_keys,
+from semcal_utils.rejection.random_numbers import (
     id_array,
-    item_coins,
+    item_uniforms,
     require_probabilities,
-    unique_item_coins,
+    unique_item_uniforms,
 )
 
 ACCEPTED = ""
@@ -28,7 +27,10 @@ REASONS = (ACCEPTED, OUTBID, NOT_A_NUMBER, INFINITE, NO_ID, REPEATED)
 
 
 class Decision(NamedTuple):
-    """What became of one item; the fields are the columns of a table of decisions."""
+    """What became of one item; the fields are the columns of a table of decisions.
+
+    `coin` is the item's random number, which `accept_probability` has to exceed.
+    """
 
     item_id: str | None
     label: str | None
@@ -48,11 +50,12 @@ def filter_table(
     Args:
         acceptance: columns item_id (unique text), log_ratio (nats) and, if known, label.
         log_bound: log M in nats; None takes the table's own accept_probability column.
-        seed: integer that names the whole set of coins.
+        seed: integer that names the whole set of random numbers.
 
     Returns:
         A table in the same order with item_id, label (if given), log_ratio, accept_probability,
-        coin, accepted and reason (one of `REASONS`, empty for accepted items).
+        coin (each item's random number), accepted and reason (one of `REASONS`, empty for accepted
+        items).
 
     Raises:
         ValueError: if a column is lacking, an id is missing or repeated, a given probability lies
@@ -60,7 +63,7 @@ def filter_table(
     """
     own_probability = ["accept_probability"] if log_bound is None else []
     require_columns(acceptance, ["item_id", "log_ratio", *own_probability])
-    coins = unique_item_coins(acceptance["item_id"], seed=seed)
+    uniforms = unique_item_uniforms(acceptance["item_id"], seed=seed)
     ratios = float_column(acceptance, "log_ratio")
     reasons = ratio_reasons(ratios)
     if log_bound is None:
@@ -68,81 +71,71 @@ def filter_table(
         reasons[np.isnan(probability) & (reasons == 0)] = REASONS.index(NOT_A_NUMBER)
         decided = reasons == 0
         require_probabilities(probability[decided], acceptance["item_id"][decided])
+        probability = np.where(decided, probability, np.nan)
     else:
         decided = reasons == 0
         probability = probability_where(decided, ratios, checked_log_bound(log_bound))
-    probability = np.where(decided, probability, np.nan)
-    accepted = coins < probability
-    reasons[decided & ~accepted] = REASONS.index(OUTBID)
-    columns: dict[str, Any] = {"item_id": acceptance["item_id"].array}
-    if "label" in acceptance:
-        columns["label"] = acceptance["label"].array
-    columns |= {"log_ratio": ratios, "accept_probability": probability, "coin": coins}
-    columns |= {"accepted": accepted, "reason": reason_texts(reasons)}
-    return pd.DataFrame(columns, index=acceptance.index)
+    return decision_table(acceptance, reasons, uniforms, probability)
 
 
-def still_accepted(decisions: pd.DataFrame, *, log_bound: float) -> np.ndarray:
-    """Thin earlier accepts to a higher bound: each survives with probability M_old / M_new.
-
-    The item's own coin decides again, so the survivors are exactly those that the new bound would
-    have accepted, whatever bounds came in between.
+def decision_table(
+    items: pd.DataFrame, reasons: np.ndarray, uniforms: np.ndarray, probability: np.ndarray
+) -> pd.DataFrame:
+    """Return the decisions on items that have a random number and a probability.
 
     Args:
-        decisions: columns accepted, log_ratio (nats) and coin.
-        log_bound: the new log M in nats.
+        items: columns item_id, log_ratio (nats) and, if known, label.
+        reasons: place in `REASONS` of what forbids a decision, else 0; shape (items,).
+        uniforms: random numbers, shape (items,).
+        probability: acceptance probabilities, NaN where nothing was decided; shape (items,).
 
     Returns:
-        bool array of shape (decisions,).
+        The columns of the items, then accept_probability, coin, accepted and reason.
     """
-    require_columns(decisions, ["accepted", "log_ratio", "coin"])
-    accepted = decisions["accepted"].to_numpy(dtype=bool)
-    ratios = float_column(decisions, "log_ratio")
-    probability = probability_where(accepted, ratios, checked_log_bound(log_bound))
-    return accepted & (float_column(decisions, "coin") < probability)
+    accepted = uniforms < probability
+    reasons = np.where((reasons == 0) & ~accepted, REASONS.index(OUTBID), reasons)
+    columns: dict[str, Any] = {
+        name: items[name].array for name in ("item_id", "label") if name in items
+    }
+    columns |= {"log_ratio": float_column(items, "log_ratio"), "accept_probability": probability}
+    columns |= {"coin": uniforms, "accepted": accepted}
+    columns["reason"] = pd.Series(REASONS).array.take(reasons)
+    return pd.DataFrame(columns, index=items.index)
 
 
-def sample_exactly(
-    tables: Iterable[pd.DataFrame], n: int, *, log_bound: float, seed: int
-) -> pd.DataFrame:
+def sample_exactly(table: pd.DataFrame, n: int, *, log_bound: float, seed: int) -> pd.DataFrame:
     """Draw exactly n items without replacement, weighted by acceptance probability.
 
-    The coins are those of `filter_table`, so both choose much the same items. The smaller n is
-    beside the effective size of the pool, the closer the sample is to n accepted items; at n = all
-    items it is the stream itself.
+    The random numbers are those of `filter_table`, so both choose much the same items. The smaller
+    n is beside the effective size of the table, the closer the sample is to n accepted items.
 
     Args:
-        tables: the stream in pieces, each with item_id and log_ratio (nats); read once, with n rows
-            and one piece in memory.
+        table: item_id and log_ratio (nats).
         n: size of the sample.
         log_bound: log M in nats; ratios above it weigh no more than M.
-        seed: integer that names the whole set of coins.
+        seed: integer that names the whole set of random numbers.
 
     Returns:
-        The n rows, with the columns they came with plus accept_probability, in stream order.
+        The n rows, with the columns they came with plus accept_probability, in the same order.
 
     Raises:
         ValueError: if fewer than n items have an id and a finite ratio.
+
+    Source:
+        Efraimidis and Spirakis (2006); the Gumbel top-k trick.
     """
-    best = pd.DataFrame()
-    start = 0
-    for table in tables:
-        require_columns(table, ["item_id", "log_ratio"])
-        ids, ratios = id_array(table["item_id"]), float_column(table, "log_ratio")
-        usable = ~pd.isna(ids) & (ratio_reasons(ratios) == 0)
-        probability = probability_where(usable, ratios, checked_log_bound(log_bound))
-        usable &= probability > 0
-        keyed = table.assign(
-            accept_probability=probability,
-            _key=gumbel_keys(probability, item_coins(ids, seed=seed)),
-            _place=np.arange(start, start + len(table)),
-        )
-        start += len(table)
-        pool = keyed[usable] if best.empty else pd.concat([best, keyed[usable]])
-        best = pool.drop_duplicates("item_id").nlargest(n, "_key")
-    if len(best) < n:
-        raise ValueError(f"asked for {n} items, but only {len(best)} of {start} can be drawn.")
-    return best.sort_values("_place").drop(columns=["_key", "_place"]).reset_index(drop=True)
+    require_columns(table, ["item_id", "log_ratio"])
+    ids, ratios = id_array(table["item_id"]), float_column(table, "log_ratio")
+    usable = ~pd.isna(ids) & (ratio_reasons(ratios) == 0)
+    probability = probability_where(usable, ratios, checked_log_bound(log_bound))
+    # A number of exactly zero would beat even weight zero.
+    waits = -np.log1p(-np.maximum(item_uniforms(ids, seed=seed), 2.0**-54))
+    pool = table.assign(accept_probability=probability, _key=probability / waits)
+    pool = pool.reset_index(drop=True)[probability > 0].drop_duplicates("item_id")
+    if len(pool) < n:
+        raise ValueError(f"asked for {n} items, but only {len(pool)} of {len(table)} can be drawn.")
+    drawn = pool.nlargest(n, "_key").sort_index()
+    return drawn.drop(columns="_key").reset_index(drop=True)
 
 
 def ratio_reasons(log_ratio: np.ndarray) -> np.ndarray:
@@ -153,26 +146,19 @@ def ratio_reasons(log_ratio: np.ndarray) -> np.ndarray:
     return reasons
 
 
-def probability_where(
-    decided: np.ndarray, log_ratio: np.ndarray, log_bound: float | np.ndarray
-) -> np.ndarray:
+def probability_where(decided: np.ndarray, log_ratio: np.ndarray, log_bound: float) -> np.ndarray:
     """Return min(1, r/M) where an item can be decided on, else NaN.
 
     Args:
         decided: bool, shape (items,).
         log_ratio: nats, shape (items,).
-        log_bound: log M in nats, one for all or shape (items,).
+        log_bound: log M in nats.
 
     Returns:
         float64 array of shape (items,).
     """
     below_bound = np.where(decided, log_ratio - log_bound, -np.inf)
     return np.where(decided, accept_probability(below_bound, 0.0), np.nan)
-
-
-def reason_texts(reasons: np.ndarray) -> pd.api.extensions.ExtensionArray:
-    """Turn places in `REASONS` into a column of the sentences themselves."""
-    return pd.Series(REASONS).array.take(reasons)
 
 
 def float_column(table: pd.DataFrame, column: str) -> np.ndarray:

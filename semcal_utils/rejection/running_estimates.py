@@ -58,13 +58,7 @@ def mean_estimate(total: float, squares: float, items: int, *, level: float) -> 
 
 
 def deception_estimate(
-    weights: Floats,
-    squares: Floats,
-    real: Floats,
-    *,
-    level: float,
-    draws: int,
-    rng: np.random.Generator,
+    sums: Sums, real: Floats, *, level: float, draws: int, rng: np.random.Generator
 ) -> RunningEstimate:
     """Estimate KL(p‖R) in nats, with p the shares of the weights.
 
@@ -73,8 +67,7 @@ def deception_estimate(
     stream that looks better than chance would have it is not told as certainly perfect.
 
     Args:
-        weights: sum of weights per label, shape (K,).
-        squares: sum of squared weights per label, shape (K,); equal to weights for plain counts.
+        sums: per label, of weights and of squared weights; both the same for plain counts.
         real: R, shape (K,).
         level: probability that the interval should hold.
         draws: bootstrap draws.
@@ -83,25 +76,21 @@ def deception_estimate(
     Returns:
         The estimate in nats; NaN without items.
     """
-    size = _size(weights, squares)
-    if size == 0:
+    weights, squares = sums
+    total = float(squares.sum())
+    if total == 0:
         return _undefined("there are no labelled items")
+    size = float(weights.sum()) ** 2 / total
     plug_in = float(kl_divergence(weights / weights.sum(), real))
     floor = sampling_bias(weights, squares)
-    drawn = deception_draws(weights, squares, real, draws=draws, rng=rng)
+    drawn = deception_draws(sums, real, draws=draws, rng=rng)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     low, high = max(0.0, low - 2 * floor), max(0.0, high - floor)
     return RunningEstimate(max(0.0, plug_in - floor), float(low), float(high), plug_in, floor, size)
 
 
 def reduction_estimate(
-    stream: Sums,
-    kept: Sums,
-    real: Floats,
-    *,
-    level: float,
-    draws: int,
-    rng: np.random.Generator,
+    stream: Sums, kept: Sums, real: Floats, *, level: float, draws: int, rng: np.random.Generator
 ) -> RunningEstimate:
     """Estimate the deception reduction 1 − KL(kept‖R)/KL(stream‖R), both bias-corrected.
 
@@ -120,9 +109,9 @@ def reduction_estimate(
         The reduction, 1 being perfect; NaN with a note where nothing was kept, too little was kept
         (`TELLING_SHARE`), or the stream's own deception is within its noise or barely above.
     """
-    options = {"level": level, "draws": draws, "rng": rng}
-    before = deception_estimate(*stream, real, **options)  # type: ignore[arg-type]
-    after = deception_estimate(*kept, real, **options)  # type: ignore[arg-type]
+    before, after = (
+        deception_estimate(sums, real, level=level, draws=draws, rng=rng) for sums in (stream, kept)
+    )
     if math.isnan(before.value):
         return _undefined(before.note)
     noise = noise_band(real.size, before.size, level=level)
@@ -131,9 +120,8 @@ def reduction_estimate(
         return _undefined(plug_in.reason)
     if after.bias > TELLING_SHARE * before.value:
         return _undefined(f"too early to tell from {after.size:.0f} effective items")
-    befores = deception_draws(*stream, real, draws=draws, rng=rng)
-    afters = deception_draws(*kept, real, draws=draws, rng=rng)
-    befores = befores - 2 * before.bias
+    befores, afters = (deception_draws(sums, real, draws=draws, rng=rng) for sums in (stream, kept))
+    befores -= 2 * before.bias
     if np.quantile(befores, (1 - level) / 2) <= 0:
         return _undefined("the stream's own deception is barely above its noise")
     tiny = np.finfo(float).tiny
@@ -145,9 +133,7 @@ def reduction_estimate(
     return RunningEstimate(value, float(low), float(high), plug_in.value, math.nan, after.size)
 
 
-def deception_draws(
-    weights: Floats, squares: Floats, real: Floats, *, draws: int, rng: np.random.Generator
-) -> Floats:
+def deception_draws(sums: Sums, real: Floats, *, draws: int, rng: np.random.Generator) -> Floats:
     """Draw plug-in KL(p‖R) from the Bayesian bootstrap over items.
 
     Each label's Σ a·Exp(1) has mean Σa and variance Σa²; a gamma variable with the same two moments
@@ -155,8 +141,7 @@ def deception_draws(
     plug-in's `bias` twice: once from the sample and once from the draw.
 
     Args:
-        weights: Σa per label, shape (K,).
-        squares: Σa² per label, shape (K,).
+        sums: Σa and Σa² per label.
         real: R, shape (K,).
         draws: number of draws.
         rng: their source.
@@ -167,18 +152,14 @@ def deception_draws(
     Source:
         Rubin (1981), the Bayesian bootstrap; Miller (1955), the bias.
     """
+    weights, squares = sums
     occurs = squares > 0
     shape, scale = weights[occurs] ** 2 / squares[occurs], squares[occurs] / weights[occurs]
-    sums = np.zeros((draws, real.size))
-    sums[:, occurs] = rng.gamma(shape, scale, size=(draws, shape.size))
-    totals = sums.sum(axis=1, keepdims=True)
-    shares = np.where(totals > 0, sums / np.where(totals > 0, totals, 1.0), real)
+    drawn = np.zeros((draws, real.size))
+    drawn[:, occurs] = rng.gamma(shape, scale, size=(draws, shape.size))
+    totals = drawn.sum(axis=1, keepdims=True)
+    shares = np.where(totals > 0, drawn / np.where(totals > 0, totals, 1.0), real)
     return kl_divergence(shares, real)
-
-
-def _size(weights: Floats, squares: Floats) -> float:
-    total = float(squares.sum())
-    return float(weights.sum()) ** 2 / total if total > 0 else 0.0
 
 
 def _undefined(note: str) -> RunningEstimate:

@@ -11,11 +11,12 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from semcal_utils.captioning.tables import DESCRIPTION, caption_table
 from semcal_utils.media import modality, undecoded
 
 if TYPE_CHECKING:
@@ -23,18 +24,6 @@ if TYPE_CHECKING:
 
 Engine = Literal["datasets", "ray"]
 Batch = dict[str, list[Any]]
-
-DESCRIPTION = ("part", "label", "fine_label", "reference_caption")
-
-
-class BatchWork(Protocol):
-    """What a worker does to a batch."""
-
-    def columns(self, items: Dataset) -> list[str]:
-        """Name the columns of the items that the work reads, `item_id` aside."""
-
-    def __call__(self, batch: Batch) -> Batch:
-        """Return new columns, each as long as the batch."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +37,12 @@ class CaptionBatches:
     captioner: str
 
     def columns(self, items: Dataset) -> list[str]:
-        """Name the item itself and the columns that describe it."""
+        """Name the columns that are read: the item and what describes it."""
         return [*DESCRIPTION, modality(items)]
 
     def __call__(self, batch: Batch) -> Batch:
         """Return `caption` and `reason` (why an item has none)."""
         from datasets import Dataset
-
-        from semcal_utils.captioning import caption_table
 
         captioner = _captioner(self.captioner)
         table = caption_table(Dataset.from_dict(batch), captioner, progress=False)
@@ -77,8 +64,8 @@ class ScoreBatches:
     mode: Literal["exact", "paper"] = "exact"
 
     def columns(self, items: Dataset) -> list[str]:
-        """Name the text column."""
-        return [self.text_column]
+        """Name the columns that are read: the text, and whose it is."""
+        return ["item_id", self.text_column]
 
     def __call__(self, batch: Batch) -> Batch:
         """Return `tokens` and one `log_prob_<name>` per model (lists, nats)."""
@@ -89,6 +76,9 @@ class ScoreBatches:
             models, tokenizer, batch[self.text_column], mode=self.mode, progress=False
         )
         return {name: table[name].tolist() for name in table}
+
+
+BatchWork = CaptionBatches | ScoreBatches
 
 
 def run_batches(
@@ -105,7 +95,7 @@ def run_batches(
 
     Args:
         items: Rows with a unique `item_id` and the columns the work reads.
-        work: `CaptionBatches`, `ScoreBatches`, or a callable like them.
+        work: What is done to each batch.
         engine: `datasets` runs in this process, or in `workers` processes of this machine; `ray`
             runs on a Ray cluster (`pip install "semcal-utils[ray]"`).
         workers: Processes; under Ray, actors that each hold the models.
@@ -124,7 +114,7 @@ def run_batches(
         raise ValueError(f"Unknown engine {engine!r}; choose datasets or ray.")
     if workers < 1 or batch_size < 1:
         raise ValueError(f"workers and batch_size are at least 1, got {workers}, {batch_size}.")
-    columns = ["item_id", *work.columns(items)]
+    columns = work.columns(items)
     for name in columns:
         if name not in items.column_names:
             raise ValueError(
@@ -155,7 +145,7 @@ def _under_datasets(
     try:
         with _fresh_workers(workers):
             done = items.map(
-                _KeepIds(work),
+                partial(_with_ids, work),
                 batched=True,
                 batch_size=batch_size,
                 remove_columns=items.column_names,
@@ -238,27 +228,22 @@ def _under_ray(
             ray.shutdown()
 
 
-class _KeepIds:
+def _with_ids(work: BatchWork, batch: Batch) -> Batch:
     """Put the ids beside what the work returns."""
+    batch = {name: list(values) for name, values in batch.items()}
+    return {"item_id": batch["item_id"], **work(batch)}
+
+
+class _ArrowBatches:
+    """The same on Arrow tables, as a Ray actor."""
 
     def __init__(self, work: BatchWork) -> None:
         self.work = work
 
-    def __call__(self, batch: Batch) -> Batch:
-        batch = {name: list(values) for name, values in batch.items()}
-        return {"item_id": batch["item_id"], **self.work(batch)}
-
-
-class _ArrowBatches:
-    """The same work on Arrow tables, as a Ray actor."""
-
-    def __init__(self, work: BatchWork) -> None:
-        self.work = _KeepIds(work)
-
     def __call__(self, batch: Any) -> Any:
         import pyarrow as pa
 
-        return pa.table(self.work(batch.to_pydict()))
+        return pa.table(_with_ids(self.work, batch.to_pydict()))
 
 
 @lru_cache(maxsize=1)

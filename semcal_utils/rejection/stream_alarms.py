@@ -9,39 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, gammaln, logsumexp, xlogy
+from scipy.special import expit, logsumexp
 
 BETS = np.array([-0.8, -0.4, -0.2, -0.1, -0.05, -0.02, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8])
 """Shares of the wealth that `PairedScoreAlarm` stakes on each pair, for and against the stream."""
-
-
-def log_e_value(counts: ArrayLike, real_frequencies: ArrayLike) -> NDArray[np.float64]:
-    """Return the evidence of label counts against the world, in closed form.
-
-    log E = log Γ-ratio of the Krichevsky-Trofimov mixture − Σ_k n_k·log R_k. It does not depend on
-    the order in which the labels came and equals the running product
-    Π_s [(n_{y_s} + ½)/(s − 1 + K/2)] / R(y_s).
-
-    Args:
-        counts: items per label, shape (..., K).
-        real_frequencies: R, shape (K,), summing to one.
-
-    Returns:
-        log E in nats, shape (...); +inf if a label came that the world never shows.
-
-    Source:
-        Krichevsky and Trofimov (1981); Ville (1939).
-    """
-    seen = np.asarray(counts, dtype=float)
-    real = np.asarray(real_frequencies, dtype=float)
-    half = real.size / 2
-    mixture = (gammaln(seen + 0.5) - gammaln(0.5)).sum(axis=-1)
-    mixture -= gammaln(seen.sum(axis=-1) + half) - gammaln(half)
-    return np.asarray(mixture - xlogy(seen, real).sum(axis=-1))
 
 
 def alarm_paths(
@@ -53,6 +27,9 @@ def alarm_paths(
 ) -> NDArray[np.float64]:
     """Return log E after every item, for one stream or for many at once.
 
+    E_t = Π_s [(n_{y_s} + ½)/(s − 1 + K/2)] / R(y_s): the Krichevsky-Trofimov mixture over the
+    world. It does not depend on the order in which the labels came.
+
     Args:
         labels: label numbers 0 … K − 1, shape (items,) or (streams, items); −1 is passed over.
         real_frequencies: R, shape (K,), summing to one.
@@ -60,7 +37,10 @@ def alarm_paths(
         log_e: log E before the first of these, in nats.
 
     Returns:
-        log E in nats, of the shape of labels.
+        log E in nats, of the shape of labels; +inf once a label came that the world never shows.
+
+    Source:
+        Krichevsky and Trofimov (1981); Ville (1939).
     """
     codes = np.asarray(labels)
     real = np.asarray(real_frequencies, dtype=float)
@@ -210,9 +190,8 @@ class PairedScoreAlarm:
 
     def to_json(self) -> str:
         """Return the state as JSON."""
-        state: dict[str, Any] = {"alpha": self.alpha, "pairs": self.pairs, "refused": self.refused}
-        state |= {"alarm_at": self.alarm_at, "sum": self._sum}
-        return json.dumps(state | {"log_wealth": self._log_wealth.tolist()}, allow_nan=False)
+        state = vars(self) | {"_log_wealth": self._log_wealth.tolist()}
+        return json.dumps(state, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> PairedScoreAlarm:
@@ -226,7 +205,5 @@ class PairedScoreAlarm:
         """
         state = json.loads(text)
         resumed = cls(alpha=state["alpha"])
-        resumed.pairs, resumed.refused = state["pairs"], state["refused"]
-        resumed.alarm_at, resumed._sum = state["alarm_at"], state["sum"]
-        resumed._log_wealth = np.array(state["log_wealth"])
+        vars(resumed).update(state, _log_wealth=np.array(state["_log_wealth"]))
         return resumed

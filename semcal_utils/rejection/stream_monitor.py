@@ -12,90 +12,74 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from semcal_utils.rejection.decision_tables import REPEATED, Decision, float_column, require_columns
-from semcal_utils.rejection.listed_labels import ListedLabels
 from semcal_utils.rejection.running_estimates import (
     RunningEstimate,
     deception_estimate,
     mean_estimate,
     reduction_estimate,
 )
-from semcal_utils.rejection.stream_alarms import (
-    PairedScoreAlarm,
-    alarm_paths,
-    alarm_times,
-    bounded_score,
-    checked_alpha,
-    log_e_value,
-    paired_alarm_paths,
-)
+from semcal_utils.rejection.stream_alarms import alarm_paths, alarm_times, checked_alpha
 
-__all__ = [
-    "PairedScoreAlarm",
-    "StreamMonitor",
-    "alarm_paths",
-    "alarm_times",
-    "bounded_score",
-    "log_e_value",
-    "paired_alarm_paths",
-]
+OTHERS = "(others)"
+LISTED_UNSEEN = 1000
+"""How many unseen labels are counted by name; a stream of ever new ones must not fill memory."""
 
-_STATE = (
-    *("alpha", "items", "tested", "accepted", "decided", "repeated", "log_e", "alarm_at"),
-    *("_stream", "_kept", "_expected", "_squares", "_all_expected", "_all_squares", "_log_bound"),
+_STREAM, _KEPT, _EXPECTED, _SQUARES = range(4)  # the rows of a monitor's sums by label
+_RUNNING = (
+    *("items", "tested", "accepted", "decided", "repeated", "unlabelled", "unseen"),
+    *("log_e", "alarm_at", "_log_bound", "_all_expected", "_all_squares"),
 )
 
 
 class StreamMonitor:
     """Running account of a stream and of what a filter keeps of it.
 
-    The kept side is counted twice: `kept` by the coins that fell, `expected` by acceptance
-    probabilities, coins integrated out. Deception and n_eff = (Σa)²/Σa² use the latter. When an
-    adaptive bound rises, `expected` shrinks by M_old/M_new with it; `kept` stays as the coins fell.
+    The kept side is counted twice: `kept` by the decisions that fell, `expected` by acceptance
+    probabilities, the chance of each decision integrated out. Deception and n_eff = (Σa)²/Σa² use
+    the latter.
 
     The alarm is E_t = Π_s [(n_{y_s} + ½)/(s − 1 + K/2)] / R(y_s): it may be read after every item,
     and on an honest stream it ever reaches 1/alpha with probability at most alpha. For streams
-    without labels see `PairedScoreAlarm`.
+    without labels see `stream_alarms.PairedScoreAlarm`.
 
     Args:
-        real_frequencies: R by label; rescaled to sum to one.
+        real_frequencies: R by label; rescaled to sum to one. Items with a label that it does not
+            list take no part in frequencies or alarm.
         alpha: the false-alarm rate that is accepted, over the whole life of the stream.
-        unseen_probability: R of all labels not listed, pooled in one. Without it such items are
-            counted in `unseen` and take no part in frequencies or alarm.
+
+    Attributes:
+        real: R, by label.
+        items: how many items came, repeated ones aside.
+        tested: how many of them carried a label that the world lists.
+        accepted: how many were kept.
+        decided: how many the filter could decide on.
+        repeated: how many came again.
+        unlabelled: how many carried no label.
+        unseen: how many carried each label that the world does not list.
+        log_e: evidence against the stream, log E in nats.
+        alarm_at: after how many items the alarm was raised; None if it was not.
 
     Raises:
+        TypeError: if a label is not text.
         ValueError: if the frequencies are not positive finite numbers, or there are fewer than two.
     """
 
     def __init__(
-        self,
-        real_frequencies: Mapping[str, float] | pd.Series,
-        *,
-        alpha: float = 0.05,
-        unseen_probability: float | None = None,
+        self, real_frequencies: Mapping[str, float] | pd.Series, *, alpha: float = 0.05
     ) -> None:
         self.alpha = checked_alpha(alpha)
-        self.world = ListedLabels(real_frequencies, unseen_probability)
-        self._log_real: list[float] = np.log(self.world.real).tolist()
-        self._threshold = -math.log(self.alpha)
-        zeros = [0.0] * len(self._log_real)
-        self._stream, self._kept = zeros.copy(), zeros.copy()
-        self._expected, self._squares = zeros.copy(), zeros.copy()
+        self._given = {label: float(share) for label, share in real_frequencies.items()}
+        self.real = _checked_world(self._given)
+        self._place = {label: place for place, label in enumerate(self.real.index)}
+        self._log_real = np.log(self.real.to_numpy())
+        self._sums = np.zeros((4, len(self.real)))
         self._all_expected = self._all_squares = 0.0
         self._log_bound: float | None = None
         self.items = self.tested = self.accepted = self.decided = 0
-        self.repeated = 0
+        self.repeated = self.unlabelled = 0
+        self.unseen: dict[str, int] = {}
         self.log_e = 0.0
         self.alarm_at: int | None = None
-
-    @property
-    def unseen(self) -> dict[str, int]:
-        """How many items carried each label that the world does not list."""
-        return self.world.unseen
-
-    @property
-    def unlabelled(self) -> int:
-        """How many items carried no label."""
-        return self.world.unlabelled
 
     @property
     def e_value(self) -> float:
@@ -110,64 +94,39 @@ class StreamMonitor:
     @property
     def n_eff(self) -> float:
         """Effective size of what is kept, (Σa)²/Σa² over labelled items; zero if nothing is."""
-        squares = sum(self._squares)
-        return sum(self._expected) ** 2 / squares if squares > 0 else 0.0
+        expected, squares = (sum(self._sums[row].tolist()) for row in (_EXPECTED, _SQUARES))
+        return expected**2 / squares if squares > 0 else 0.0
 
     def observe(self, decision: Decision) -> None:
         """Take in one decision of a `SemanticFilter`; repeated items are counted, no more.
 
         Args:
             decision: what became of the item.
+
+        Raises:
+            ValueError: if the filter's bound changed.
         """
         if decision.reason == REPEATED:
             self.repeated += 1
             return
-        self._follow_bound(decision.log_bound)
-        self.update(
-            decision.label,
-            accepted=decision.accepted,
-            accept_probability=decision.accept_probability,
-        )
-
-    def update(
-        self,
-        label: str | None,
-        *,
-        accepted: bool = False,
-        accept_probability: float | None = None,
-    ) -> None:
-        """Take in one item.
-
-        Args:
-            label: its label; None or "" if it has none.
-            accepted: whether it was kept.
-            accept_probability: its probability of being kept; NaN if it could not be decided on,
-                None if it is not known, when the fallen coin stands for it.
-        """
-        if accept_probability is None:
-            accept_probability = 1.0 if accepted else 0.0
+        self._require_bound(decision.log_bound)
+        probability, accepted = decision.accept_probability, decision.accepted
+        decided = not math.isnan(probability)
+        weight = probability if decided else 0.0
         self.items += 1
         self.accepted += accepted
-        decided = accept_probability == accept_probability
-        if decided:
-            square = accept_probability * accept_probability
-            self.decided += 1
-            self._all_expected += accept_probability
-            self._all_squares += square
-        place = self.world.place(label)
+        self.decided += decided
+        self._all_expected += weight
+        self._all_squares += weight * weight
+        place = self._place_of(decision.label)
         if place < 0:
             return
-        seen = self._stream[place]
-        self.log_e += math.log((seen + 0.5) / (self.tested + len(self._stream) / 2))
-        self.log_e -= self._log_real[place]
+        seen = self._sums[_STREAM, place]
+        self.log_e += math.log((seen + 0.5) / (self.tested + len(self.real) / 2))
+        self.log_e -= float(self._log_real[place])
         self.tested += 1
-        self._stream[place] = seen + 1.0
-        if accepted:
-            self._kept[place] += 1.0
-        if decided:
-            self._expected[place] += accept_probability
-            self._squares[place] += square
-        if self.log_e >= self._threshold and self.alarm_at is None:
+        self._sums[:, place] += (1.0, accepted, weight, weight * weight)
+        if self.alarm_at is None and self.log_e >= -math.log(self.alpha):
             self.alarm_at = self.items
 
     def observe_table(self, decisions: pd.DataFrame) -> None:
@@ -178,7 +137,7 @@ class StreamMonitor:
                 log_bound, in order of arrival.
 
         Raises:
-            ValueError: if a column is lacking, or the bound falls.
+            ValueError: if a column is lacking, or the filter's bound changed.
         """
         require_columns(decisions, ["label", "accepted", "accept_probability"])
         if "reason" in decisions:
@@ -187,20 +146,18 @@ class StreamMonitor:
             decisions = decisions[~repeated]
         if decisions.empty:
             return
-        probability = float_column(decisions, "accept_probability")
         if "log_bound" in decisions:
-            bounds = float_column(decisions, "log_bound")
-            if np.any(np.diff(bounds) < 0):
-                raise ValueError("log_bound falls within the table; give decisions as they came.")
-            self._follow_bound(float(bounds[0]))
-            self._follow_bound(float(bounds[-1]))
-            probability = probability * np.exp(bounds - bounds[-1])
+            for bound in pd.unique(float_column(decisions, "log_bound")):
+                self._require_bound(float(bound))
+        probability = float_column(decisions, "accept_probability")
         accepted = decisions["accepted"].to_numpy(dtype=bool)
         decided = ~np.isnan(probability)
         weights = np.where(decided, probability, 0.0)
-        places = self.world.places(decisions["label"])
+        places = self._places(decisions["label"])
         listed = places >= 0
-        path = alarm_paths(places, self.world.real, counts=self._stream, log_e=self.log_e)
+        path = alarm_paths(
+            places, self.real.to_numpy(), counts=self._sums[_STREAM], log_e=self.log_e
+        )
         first = float(alarm_times(path, alpha=self.alpha))
         if self.alarm_at is None and math.isfinite(first):
             self.alarm_at = self.items + int(first)
@@ -211,13 +168,9 @@ class StreamMonitor:
         self.decided += int(decided.sum())
         self._all_expected += float(weights.sum())
         self._all_squares += float((weights**2).sum())
-        for sums, amounts in (
-            (self._stream, np.ones(len(decisions))),
-            (self._kept, accepted),
-            (self._expected, weights),
-            (self._squares, weights**2),
-        ):
-            sums[:] = (sums + np.bincount(places[listed], amounts[listed], len(sums))).tolist()
+        amounts = (np.ones(len(decisions)), accepted, weights, weights**2)
+        for sums, amount in zip(self._sums, amounts, strict=True):
+            sums += np.bincount(places[listed], amount[listed], len(sums))
 
     def frequencies(self) -> pd.DataFrame:
         """Return label frequencies: columns real, stream, kept, expected; rows by label.
@@ -225,9 +178,11 @@ class StreamMonitor:
         Returns:
             Shares that sum to one down each column; NaN in a column without items.
         """
-        sides = {"stream": self._stream, "kept": self._kept, "expected": self._expected}
-        columns = {"real": self.world.real} | {name: _shares(sums) for name, sums in sides.items()}
-        return pd.DataFrame(columns, index=pd.Index(self.world.names, name="label"))
+        columns = {"real": self.real.to_numpy()}
+        for name, row in (("stream", _STREAM), ("kept", _KEPT), ("expected", _EXPECTED)):
+            total = sum(self._sums[row].tolist())
+            columns[name] = self._sums[row] / (total if total > 0 else math.nan)
+        return pd.DataFrame(columns, index=self.real.index)
 
     def report(
         self, *, level: float = 0.95, draws: int = 2000, seed: int = 0
@@ -242,25 +197,25 @@ class StreamMonitor:
         Returns:
             Estimates: pass_rate, deception_stream, deception_kept (nats), deception_reduction.
         """
+        real = self.real.to_numpy()
+        stream = self._sums[_STREAM], self._sums[_STREAM]
+        kept = self._sums[_EXPECTED], self._sums[_SQUARES]
         rng = np.random.default_rng(seed)
-        stream = np.array(self._stream)
-        expected, squares = np.array(self._expected), np.array(self._squares)
         options: dict[str, Any] = {"level": level, "draws": draws, "rng": rng}
         return {
             "pass_rate": mean_estimate(
                 self._all_expected, self._all_squares, self.decided, level=level
             ),
-            "deception_stream": deception_estimate(stream, stream, self.world.real, **options),
-            "deception_kept": deception_estimate(expected, squares, self.world.real, **options),
-            "deception_reduction": reduction_estimate(
-                (stream, stream), (expected, squares), self.world.real, **options
-            ),
+            "deception_stream": deception_estimate(stream, real, **options),
+            "deception_kept": deception_estimate(kept, real, **options),
+            "deception_reduction": reduction_estimate(stream, kept, real, **options),
         }
 
     def to_json(self) -> str:
         """Return the state as JSON."""
-        state: dict[str, Any] = {name: getattr(self, name) for name in _STATE}
-        return json.dumps(state | {"labels": self.world.to_state()}, allow_nan=False)
+        state: dict[str, Any] = {name: getattr(self, name) for name in _RUNNING}
+        state |= {"real_frequencies": self._given, "alpha": self.alpha}
+        return json.dumps(state | {"sums": self._sums.tolist()}, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> StreamMonitor:
@@ -273,29 +228,53 @@ class StreamMonitor:
             A monitor in the same state.
         """
         state = json.loads(text)
-        world = ListedLabels.from_state(state["labels"])
-        resumed = cls(dict(zip(world.names, world.real, strict=True)), alpha=state["alpha"])
-        resumed.world, resumed._log_real = world, np.log(world.real).tolist()
-        for name in _STATE:
+        resumed = cls(state["real_frequencies"], alpha=state["alpha"])
+        resumed._sums = np.array(state["sums"])
+        for name in _RUNNING:
             setattr(resumed, name, state[name])
         return resumed
 
-    def _follow_bound(self, log_bound: float) -> None:
+    def _require_bound(self, log_bound: float) -> None:
         if self._log_bound is not None and log_bound != self._log_bound:
-            rise = log_bound - self._log_bound
-            if rise < 0:
-                raise ValueError(
-                    f"log_bound fell from {self._log_bound} to {log_bound}; what was kept under "
-                    "the higher bound cannot be compared: start a new monitor."
-                )
-            shrink = math.exp(-rise)
-            self._expected = [total * shrink for total in self._expected]
-            self._squares = [total * shrink**2 for total in self._squares]
-            self._all_expected *= shrink
-            self._all_squares *= shrink**2
+            raise ValueError(
+                f"log_bound changed from {self._log_bound} to {log_bound}; what was kept under "
+                "another bound cannot be compared: start a new monitor."
+            )
         self._log_bound = log_bound
 
+    def _place_of(self, label: Any, items: int = 1) -> int:
+        """Return a label's number, or −1, counting the items, if the world does not list it."""
+        if pd.isna(label) or label == "":
+            self.unlabelled += items
+            return -1
+        place = self._place.get(label, -1)
+        if place < 0:
+            name = str(label)
+            if name not in self.unseen and len(self.unseen) >= LISTED_UNSEEN:
+                name = OTHERS
+            self.unseen[name] = self.unseen.get(name, 0) + items
+        return place
 
-def _shares(sums: list[float]) -> NDArray[np.float64]:
-    total = sum(sums)
-    return np.array(sums) / total if total > 0 else np.full(len(sums), np.nan)
+    def _places(self, labels: pd.Series) -> NDArray[np.intp]:
+        numbers, names = pd.factorize(labels, use_na_sentinel=False)
+        counts = np.bincount(numbers, minlength=len(names)).tolist()
+        places = [self._place_of(*counted) for counted in zip(names, counts, strict=True)]
+        return np.array(places, dtype=np.intp)[numbers]
+
+
+def _checked_world(real_frequencies: Mapping[str, float]) -> pd.Series:
+    for label, share in real_frequencies.items():
+        if not isinstance(label, str) or not label:
+            raise TypeError(f"labels must be text, but the real frequencies have {label!r}.")
+        if not (share > 0 and math.isfinite(share)):
+            raise ValueError(
+                f"label {label!r} has the real frequency {share}; give a positive number, or leave "
+                "the label out: it then counts as unseen."
+            )
+    if len(real_frequencies) < 2:
+        raise ValueError(
+            f"a world needs two labels or more, but this one has {len(real_frequencies)}."
+        )
+    total = sum(real_frequencies.values())
+    shares = [float(share / total) for share in real_frequencies.values()]
+    return pd.Series(shares, pd.Index(list(real_frequencies), name="label"))

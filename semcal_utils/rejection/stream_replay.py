@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from semcal_utils.rejection import SemanticFilter
 from semcal_utils.rejection.decision_tables import REPEATED, require_columns
 from semcal_utils.rejection.running_estimates import RunningEstimate
-from semcal_utils.rejection.stream_monitor import StreamMonitor, alarm_paths
+from semcal_utils.rejection.semantic_filter import SemanticFilter
+from semcal_utils.rejection.stream_alarms import alarm_paths
+from semcal_utils.rejection.stream_monitor import StreamMonitor
 
 PATH_POINTS = 160
 """How many points of a path are handed on: more than a screen shows apart."""
@@ -57,7 +57,7 @@ class StreamReplay:
         stream: columns item_id, label, log_ratio (nats) and, if known, caption, as they arrive.
         world: R by label; labels that the world never shows take no part in frequencies or alarm.
         log_bound: log M in nats.
-        seed: integer; with an item's id it fixes the item's coin.
+        seed: integer; with an item's id it fixes the item's random number.
         alpha: the false-alarm rate that is accepted.
         latest: how many of the last decisions a moment tells.
 
@@ -126,7 +126,7 @@ class StreamReplay:
     def _evidence(self) -> pd.DataFrame:
         codes = pd.Index(self.world.index).get_indexer(pd.Index(self.decisions["label"]))
         codes = np.where(self.decisions["reason"] == REPEATED, -1, codes)
-        real = np.array(list(self._monitor.world.real))
+        real = self._monitor.real.to_numpy()
         kept = np.where(self.decisions["accepted"].to_numpy(dtype=bool), codes, -1)
         return pd.DataFrame(
             {
@@ -139,8 +139,3 @@ class StreamReplay:
     def _evidence_until(self, items: int) -> pd.DataFrame:
         points = np.linspace(0, items - 1, min(items, PATH_POINTS)).astype(int)
         return self._paths.iloc[np.unique(points)]
-
-
-def alarm_line(alpha: float) -> float:
-    """Return log E in nats at which the alarm is raised, log(1/alpha)."""
-    return -math.log(alpha)

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from semcal_utils.rejection.running_estimates import RunningEstimate
-from semcal_utils.rejection.stream_replay import StreamMoment, alarm_line
+from semcal_utils.rejection.stream_replay import StreamMoment
 from semcal_utils.show.html import content, verdict_html, visible_text
 from semcal_utils.show.svg import (
     Drawing,
@@ -35,7 +35,7 @@ def draw_moment(moment: StreamMoment, *, most: float | None = None) -> Drawing:
     facts = moment_facts(moment)
     frequencies = moment.frequencies.rename(index=visible_text)
     bars = label_bars_svg(frequencies, most=most)
-    evidence = evidence_svg(moment.evidence, alarm=alarm_line(moment.alpha))
+    evidence = evidence_svg(moment.evidence, alarm=-math.log(moment.alpha))
     pictures = (
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start">'
         f'<div style="flex:3 1 340px;max-width:560px">{bars}</div>'

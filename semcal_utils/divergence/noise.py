@@ -1,8 +1,11 @@
-"""How much plug-in KL comes of chance alone where items count unequally, as behind a filter.
+"""How much divergence comes of chance alone.
 
-An effective size says what weights cost on average over labels. A filter's weights go with the
-labels: heavy items crowd in few of them. `noise_floor` at the effective size then promises up to
-several times the bias there is; here the variance of each label's share is taken for itself.
+A plug-in KL from n items of K labels is biased upwards by about (K-1)/2n even when nothing differs:
+the noise floor. It is reported, never silently subtracted.
+
+Where items count unequally, as behind a filter, their weights go with the labels: heavy items crowd
+in few of them. `noise_floor` at the effective size then promises up to several times the bias there
+is; `sampling_bias` takes the variance of each label's share for itself.
 """
 
 from __future__ import annotations
@@ -14,9 +17,74 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
+from semcal_utils.divergence.divergences import checked_distributions, kl_divergence
 from semcal_utils.divergence.frequencies import label_codes
 
 Floats = NDArray[np.float64]
+
+
+def noise_floor(labels: int, size: float, other_size: float = math.inf) -> float:
+    """Plug-in KL to expect between two samples of the same distribution.
+
+    (K − 1)/2 · (1/n + 1/m), the first-order (Miller–Madow) bias.
+
+    Args:
+        labels: K, the number of labels that occur.
+        size: n, items (or effective size) of the first sample.
+        other_size: m, items of the second; infinite where it is known exactly.
+
+    Returns:
+        Nats; infinite for an empty sample.
+    """
+    inverse = _inverse_sizes(size, other_size)
+    return inverse if math.isinf(inverse) else (labels - 1) / 2 * inverse
+
+
+def noise_band(
+    labels: int, size: float, other_size: float = math.inf, *, level: float = 0.95
+) -> float:
+    """Plug-in KL that two samples of the same distribution stay below with probability `level`.
+
+    2·KL/(1/n + 1/m) follows χ² with K − 1 degrees of freedom (Wilks).
+
+    Args:
+        labels: K, the number of labels that occur.
+        size: n, items (or effective size) of the first sample.
+        other_size: m, items of the second; infinite where it is known exactly.
+        level: probability, between 0 and 1.
+
+    Returns:
+        Nats; zero for a single label, infinite for an empty sample.
+    """
+    if labels < 2:
+        return 0.0
+    return float(chi2.ppf(level, labels - 1)) / 2 * _inverse_sizes(size, other_size)
+
+
+def bias_corrected_kl(
+    p: ArrayLike, q: ArrayLike, *, size: float, other_size: float = math.inf
+) -> float:
+    """Plug-in KL(p‖q) less its first-order bias; may fall below zero where nothing differs.
+
+    The bias is (K⁺ − 1)/2n + (Σ_k p_k/q_k − 1)/2m with K⁺ the labels that q holds: the noise floor
+    at p = q, and the right size away from it.
+
+    Args:
+        p: (K,) frequencies estimated from `size` items.
+        q: (K,) frequencies estimated from `other_size` items, or known.
+        size: n, items (or effective size) behind p.
+        other_size: m, items behind q; infinite where q is known.
+
+    Returns:
+        Nats.
+    """
+    first, second = checked_distributions(p), checked_distributions(q)
+    plug_in = float(kl_divergence(first, second))
+    if not math.isfinite(plug_in) or size <= 0:
+        return plug_in if size > 0 else math.nan
+    held = second > 0
+    ratios = float(np.sum(first[held] / second[held]))
+    return plug_in - (int(held.sum()) - 1) / (2 * size) - (ratios - 1) / (2 * other_size)
 
 
 def weight_sums(
@@ -119,3 +187,9 @@ def _covariance(sums: Floats, squares: Floats, other_size: float) -> Floats:
     moves = (np.eye(seen.sum()) - shares[:, None]) / roots[:, None]
     own = (moves * squares[seen]) @ moves.T / total**2
     return np.asarray(own + (np.eye(seen.sum()) - np.outer(roots, roots)) / other_size)
+
+
+def _inverse_sizes(size: float, other_size: float) -> float:
+    if size <= 0 or other_size <= 0:
+        return math.inf
+    return 1 / size + 1 / other_size
