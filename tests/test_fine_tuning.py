@@ -22,6 +22,7 @@ from tiny_language_models import (
 )
 
 from semcal_utils.models import (
+    FineTuning,
     TrainingDiverged,
     fine_tune,
     hold_out,
@@ -113,9 +114,8 @@ def test_a_real_model_starts_from_the_general_folder(tmp_path):
     result = fine_tune(
         tmp_path / "general",
         real_texts,
+        FineTuning(learning_rate=3e-3, epochs=3),
         output_dir=tmp_path / "real",
-        learning_rate=3e-3,
-        epochs=3,
         device="cpu",
         progress=False,
     )
@@ -128,8 +128,8 @@ def test_a_llama_folder_is_fine_tuned_like_any_other(tmp_path):
     result = fine_tune(
         tmp_path / "llama",
         captions(),
+        FineTuning(epochs=2),
         output_dir=tmp_path / "tuned",
-        epochs=2,
         device="cpu",
         progress=False,
     )
@@ -200,13 +200,13 @@ def test_a_text_that_is_none_is_named(tmp_path):
 
 def test_a_model_without_a_tokenizer_is_refused(tmp_path):
     with pytest.raises(ValueError, match="pass tokenizer="):
-        fine_tune(tiny_model(TOKENIZER), captions(), output_dir=tmp_path, epochs=1)
+        fine_tune(tiny_model(TOKENIZER), captions(), FineTuning(epochs=1), output_dir=tmp_path)
 
 
 def test_a_tokenizer_without_a_pad_token_trains_all_the_same(tmp_path):
     bare = tiny_tokenizer()
     bare.pad_token = None
-    options = {"epochs": 1, "device": "cpu", "progress": False}
+    options = {"settings": FineTuning(epochs=1), "device": "cpu", "progress": False}
     base = small_language_model(TOKENIZER, width=16, layers=1, heads=2, context=32, seed=0)
     result = fine_tune(base, captions(), tokenizer=bare, output_dir=tmp_path / "a", **options)
     known = fine_tune(base, captions(), tokenizer=TOKENIZER, output_dir=tmp_path / "b", **options)

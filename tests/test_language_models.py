@@ -14,7 +14,6 @@ from tiny_language_models import (
     letters_model,
     letters_tokenizer,
     tiny_model,
-    tuned,
 )
 
 from semcal_utils.models import (
@@ -78,18 +77,6 @@ def test_an_epoch_visits_every_text_once_in_an_order_of_seed_and_epoch():
     assert list(batches) != first
     filled = sum(len(batch) * lengths[batch].max() for batch in first)
     assert filled < 1.15 * lengths.sum()
-
-
-def test_packing_trains_on_the_same_loss(tmp_path):
-    options = {"max_steps": 12, "epochs": None, "evaluations": 3}
-    base = small_language_model(
-        TOKENIZER, width=16, layers=1, heads=2, context=32, dropout=0.0, seed=0
-    )
-    apart = tuned(tmp_path / "apart", base=base, **options)
-    packed = tuned(tmp_path / "packed", base=base, row_length=64, **options)
-    assert packed.history["loss"].tolist() == pytest.approx(
-        apart.history["loss"].tolist(), abs=1e-4
-    )
 
 
 # --- samples and perplexity -------------------------------------------------------------------

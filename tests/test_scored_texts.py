@@ -68,14 +68,6 @@ def test_a_text_past_the_context_is_scored_to_its_end(tokenizer):
     assert scored.log_probs[64:97] == pytest.approx(second, abs=3e-5)
 
 
-def test_a_wider_overlap_gives_later_tokens_more_context(tokenizer):
-    model = tiny_model(tokenizer, context=64).eval()
-    text = "the sea and the snow and the moon " * 12
-    ids = sequence(tokenizer, text)
-    found = quiet_scores(model, tokenizer, [text], overlap=63)[0]
-    assert found[80] == pytest.approx(by_definition(model, ids[18:82])[-1], abs=3e-5)
-
-
 # --- models of every kind ---------------------------------------------------------------------
 
 
@@ -92,11 +84,8 @@ def test_the_training_mode_of_every_module_is_restored(tokenizer):
 def test_a_llama_is_scored_like_any_other(tokenizer):
     model = tiny_llama(tokenizer, context=128)
     texts = CAPTIONS + ODD_TEXTS
-    for row_length in (None, 100):
-        found = quiet_scores(model, tokenizer, texts, row_length=row_length)
-        for text, log_probs in zip(texts, found, strict=True):
-            ids = sequence(tokenizer, text)
-            assert log_probs == pytest.approx(by_definition(model, ids), abs=3e-5)
+    for text, log_probs in zip(texts, quiet_scores(model, tokenizer, texts), strict=True):
+        assert log_probs == pytest.approx(by_definition(model, sequence(tokenizer, text)), abs=3e-5)
 
 
 def test_a_tokenizer_with_its_own_start_token_starts_with_it():

@@ -84,7 +84,7 @@ def test_no_texts_give_no_scores(model, tokenizer):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-5), (torch.float64, 1e-9)])
-@pytest.mark.parametrize("options", [{}, {"token_budget": 1}, {"row_length": 128}])
+@pytest.mark.parametrize("options", [{}, {"token_budget": 1}])
 def test_batched_equals_single(tokenizer, dtype, tolerance, options):
     model = tiny_model(tokenizer, context=128).eval().to(dtype)
     texts = CAPTIONS + ODD_TEXTS
@@ -111,11 +111,10 @@ def tokenizer_and_double_model() -> tuple[PreTrainedTokenizerFast, GPT2LMHeadMod
 @given(
     texts=st.lists(st.text(max_size=30), max_size=6),
     budget=st.integers(1, 300),
-    row=st.none() | st.integers(1, 200),
 )
-def test_layout_never_matters(texts, budget, row):
+def test_layout_never_matters(texts, budget):
     tokenizer, model = tokenizer_and_double_model()
-    found = quiet_scores(model, tokenizer, texts, token_budget=budget, row_length=row)
+    found = quiet_scores(model, tokenizer, texts, token_budget=budget)
     for text, log_probs in zip(texts, found, strict=True):
         ids = sequence(tokenizer, text)
         assert log_probs == pytest.approx(by_definition(model, ids), abs=1e-9)
@@ -134,16 +133,6 @@ def test_a_missing_pad_token_does_not_matter(model, tokenizer):
     other = tiny_tokenizer()
     other.pad_token = None
     assert quiet_scores(model, other, CAPTIONS) == quiet_scores(model, tokenizer, CAPTIONS)
-
-
-def test_packing_does_not_leak(model, tokenizer):
-    neighbours = ["three dogs in the snow", "two guitars under the moon, fire fire fire fire"]
-    for neighbour in neighbours:
-        texts = ["a duck by the sea", neighbour, "dogs"]
-        found = quiet_scores(model, tokenizer, texts, row_length=128)
-        for text, log_probs in zip(texts, found, strict=True):
-            ids = sequence(tokenizer, text)
-            assert log_probs == pytest.approx(by_definition(model, ids), abs=3e-5)
 
 
 def test_duplicates_run_once(model, tokenizer):

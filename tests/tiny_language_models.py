@@ -19,6 +19,7 @@ from transformers import (
 
 from semcal_utils.models import (
     END_TOKEN,
+    FineTuning,
     fine_tune,
     score_texts,
     small_language_model,
@@ -116,16 +117,18 @@ def captions(count: int = 200) -> list[str]:
     return [f"a {thing} {place}" for thing, place in zip(things, places, strict=True)]
 
 
-def tuned(output_dir: Path, *, base=None, texts=None, **options):
-    settings = {"learning_rate": 3e-3, "epochs": 2, "seed": 0, "device": "cpu"} | options
+def tuned(output_dir: Path, *, base=None, texts=None, device="cpu", held_out=None, **options):
+    settings = FineTuning(**({"learning_rate": 3e-3, "epochs": 2, "seed": 0} | options))
     model = small_language_model(TOKENIZER, width=16, layers=1, heads=2, context=32, seed=0)
     return fine_tune(
         model if base is None else base,
         captions() if texts is None else texts,
+        settings,
         tokenizer=TOKENIZER,
         output_dir=output_dir,
+        held_out=held_out,
+        device=device,
         progress=False,
-        **settings,
     )
 
 

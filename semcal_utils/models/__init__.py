@@ -6,7 +6,7 @@ models of a profile at once (`python -m semcal_utils.models`).
 """
 
 from semcal_utils.models.devices import choose_device, choose_dtype
-from semcal_utils.models.fine_tuning import FineTuned, fine_tune, hold_out
+from semcal_utils.models.fine_tuning import FineTuned, FineTuning, fine_tune, hold_out
 from semcal_utils.models.grid import (
     ModelSettings,
     draw_worlds,
@@ -44,6 +44,7 @@ __all__ = [
     "TOKEN_BUDGET_LARGE",
     "TOKEN_BUDGET_SMALL",
     "FineTuned",
+    "FineTuning",
     "Mode",
     "ModelSettings",
     "TokenLogProbs",

@@ -36,28 +36,22 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def batches_by_length(
-    windows: Sequence[TokenWindow], token_budget: int, *, row_length: int | None = None
-) -> list[list[TokenWindow]]:
+def batches_by_length(windows: Sequence[TokenWindow], token_budget: int) -> list[list[TokenWindow]]:
     """Group windows of similar length into batches of at most `token_budget` tokens.
 
     Args:
         windows: Windows in any order.
         token_budget: Most tokens per batch, counting filling; a longer window is a batch alone.
-        row_length: Rows will be packed to this length, so filling is not counted.
 
     Returns:
         Batches from the longest windows to the shortest, so that too large a budget shows at once.
     """
     batches: list[list[TokenWindow]] = []
-    used = 0
     for window in sorted(windows, key=lambda window: -window.length):
-        cost = window.length if row_length or not batches else batches[-1][0].length
-        if not batches or used + cost > token_budget:
+        # The first window of a batch is its longest, and so the length of its rows.
+        if not batches or (len(batches[-1]) + 1) * batches[-1][0].length > token_budget:
             batches.append([])
-            used, cost = 0, window.length
         batches[-1].append(window)
-        used += cost
     return batches
 
 
@@ -82,15 +76,12 @@ def target_log_probs(
     targets = batch.targets.to(model.device)
     predicting = targets != IGNORED
     predicted = targets[predicting]
-    positions = None if batch.position_ids is None else batch.position_ids.to(model.device)
     ids = batch.input_ids.to(model.device)
     with network_precision(model.device, precision):
         if head is not None:
-            output = model.base_model(input_ids=ids, position_ids=positions, use_cache=False)
+            output = model.base_model(input_ids=ids, use_cache=False)
         else:
-            output = model(
-                input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=predicting
-            )
+            output = model(input_ids=ids, use_cache=False, logits_to_keep=predicting)
     if head is not None:
         with network_precision(model.device, "float32"):
             return head.log_probs(output.last_hidden_state[predicting], predicted).cpu()
@@ -118,7 +109,6 @@ def window_log_probs(
     *,
     token_budget: int,
     pad_id: int,
-    row_length: int | None = None,
     precision: Precision = "float32",
     tree: PrefixTree | None = None,
     bar: tqdm | None = None,
@@ -131,7 +121,6 @@ def window_log_probs(
         lengths: (n,) tokens of each text, its context token among them.
         token_budget: Most tokens per batch.
         pad_id: Token id of the filling.
-        row_length: As in `lay_out`.
         precision: As in `target_log_probs`.
         tree: The same texts as a tree, for models that can read it.
         bar: Advances by the tokens scored.
@@ -153,11 +142,11 @@ def window_log_probs(
             if bar is not None:
                 bar.update(sum(len(log_probs) for log_probs in found))
             return found
-        for members in batches_by_length(windows, token_budget, row_length=row_length):
-            batch = lay_out(members, pad_id=pad_id, row_length=row_length)
+        for members in batches_by_length(windows, token_budget):
+            batch = lay_out(members, pad_id=pad_id)
             log_probs = target_log_probs(model, batch, head, precision=precision).double().numpy()
             begin = 0
-            for window in (members[i] for i in dict.fromkeys(batch.order)):
+            for window in members:
                 first = window.text_offset + window.first_target - 1
                 stop = begin + window.targets
                 found[window.text_index][first : first + window.targets] = log_probs[begin:stop]

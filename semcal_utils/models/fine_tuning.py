@@ -43,6 +43,7 @@ from semcal_utils.models.training import (
 )
 
 FEWEST_TEXTS = 8
+WARMUP_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -82,25 +83,69 @@ def hold_out(item_ids: Sequence[str], *, share: float = 0.1, seed: int = 0) -> N
     return np.array([int.from_bytes(draw, "big") < limit for draw in draws], dtype=bool)
 
 
+@dataclass(frozen=True)
+class FineTuning:
+    """How a model is fine-tuned; what the run depends on beside base and texts.
+
+    Attributes:
+        learning_rate: Peak of the schedule.
+        epochs: Passes over the training texts; give this or `max_steps`.
+        max_steps: Optimiser steps; give this or `epochs`.
+        batch_size: Texts per step and process.
+        seed: Decides the held-out part, the order of the texts and dropout.
+        held_out_share: Share of the texts that is held out, where none are named.
+        warmup_steps: Steps in which the learning rate rises, capped to the run's length; None: a
+            twentieth of the run.
+        weight_decay: AdamW's.
+        evaluations: How often the held-out loss is taken and a checkpoint is written.
+        precision: `bfloat16` runs the network under autocast; `auto` does so on CUDA only.
+
+    Raises:
+        ValueError: Contradictory settings.
+    """
+
+    learning_rate: float = 1e-3
+    epochs: float | None = None
+    max_steps: int | None = None
+    batch_size: int = 32
+    seed: int = 0
+    held_out_share: float = 0.1
+    warmup_steps: int | None = None
+    weight_decay: float = 0.01
+    evaluations: int = 8
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.max_steps is None):
+            raise ValueError("Give either epochs or max_steps, and not both.")
+        budget = self.epochs if self.max_steps is None else self.max_steps
+        if budget is not None and budget <= 0:
+            raise ValueError(f"The training budget must be positive, got {budget}.")
+        if not 0.0 < self.held_out_share < 1.0:
+            raise ValueError(f"held_out_share must lie between 0 and 1, got {self.held_out_share}.")
+        if self.evaluations < 1:
+            raise ValueError(f"evaluations must be at least 1, got {self.evaluations}.")
+
+    def steps_for(self, texts: int) -> int:
+        """Return the optimiser steps that so many training texts make."""
+        # Under torchrun every process takes a batch of its own in each step.
+        texts_per_step = self.batch_size * int(os.environ.get("WORLD_SIZE", "1"))
+        return self.max_steps or max(1, round((self.epochs or 0) * -(-texts // texts_per_step)))
+
+    def warmup_of(self, steps: int) -> int:
+        """Return the steps in which the learning rate rises."""
+        rising = round(WARMUP_SHARE * steps) if self.warmup_steps is None else self.warmup_steps
+        return min(rising, steps)
+
+
 def fine_tune(
     base: PreTrainedModel | str | Path,
     texts: Sequence[str],
+    settings: FineTuning,
     *,
-    tokenizer: PreTrainedTokenizerBase | None = None,
     output_dir: str | Path,
-    learning_rate: float = 1e-3,
-    epochs: float | None = None,
-    max_steps: int | None = None,
-    batch_size: int = 32,
-    seed: int = 0,
-    held_out_share: float = 0.1,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     held_out: Sequence[bool] | NDArray[np.bool_] | None = None,
-    warmup_share: float = 0.05,
-    warmup_steps: int | None = None,
-    weight_decay: float = 0.01,
-    evaluations: int = 8,
-    row_length: int | None = None,
-    precision: Literal["auto", "float32", "bfloat16"] = "auto",
     device: str | None = None,
     progress: bool = True,
     description: str = "fine-tuning",
@@ -108,29 +153,17 @@ def fine_tune(
     """Fine-tune a causal language model on texts and keep its best held-out checkpoint.
 
     Each text is `[start] + tokens + [end]`; the end is learnt. The learning rate warms up, then
-    follows a cosine to zero. The held-out loss is taken `evaluations` times, evenly spaced, and a
-    checkpoint is written each time: a killed run resumes from the last one when it is called again
-    with the same arguments. The given model and the global random state are left untouched.
+    follows a cosine to zero. The held-out loss is taken evenly spaced, and a checkpoint is written
+    each time: a killed run resumes from the last one when it is called again with the same
+    arguments. The given model and the global random state are left untouched.
 
     Args:
         base: A model (then `tokenizer` is required), a folder, or an id on the hub.
         texts: (n,) texts, at least 8.
-        tokenizer: The base's tokenizer, when it does not come with the base.
+        settings: How.
         output_dir: Folder of the finished model; checkpoints live inside until it is finished.
-        learning_rate: Peak of the schedule.
-        epochs: Passes over the training texts; give this or `max_steps`.
-        max_steps: Optimiser steps; give this or `epochs`.
-        batch_size: Texts per step and process.
-        seed: Decides the held-out part, the order of the texts and dropout.
-        held_out_share: Share of the texts that is held out, drawn at random.
+        tokenizer: The base's tokenizer, when it does not come with the base.
         held_out: (n,) True where a text is held out, instead of a random draw; see `hold_out`.
-        warmup_share: Share of the steps in which the learning rate rises.
-        warmup_steps: Rising steps as a number instead, capped to the run's length.
-        weight_decay: AdamW's.
-        evaluations: How often the held-out loss is taken and a checkpoint is written.
-        row_length: Pack the texts of a step into rows of this many tokens; None: one text per row.
-            The loss is the same; packing saves time where lengths vary widely.
-        precision: `bfloat16` runs the network under autocast; `auto` does so on CUDA only.
         device: Where to train; by default the best there is.
         progress: Show a progress bar.
         description: The bar's name.
@@ -140,52 +173,46 @@ def fine_tune(
 
     Raises:
         ValueError: Too few texts, identical texts, a base without a tokenizer or with another
-            vocabulary, or contradictory settings; nothing has been trained then.
+            vocabulary; nothing has been trained then.
         TypeError: A text is not a string.
         TrainingDiverged: The loss is no longer finite; names the step and the texts.
         OSError: A checkpoint could not be written; the one before it is intact.
     """
     _check_corpus(texts)
-    _check_settings(epochs, max_steps, held_out_share, evaluations)
-    outside = _held_out_part(len(texts), held_out, held_out_share, seed)
+    outside = _held_out_part(len(texts), held_out, settings.held_out_share, settings.seed)
     model, tokenizer = _base_and_tokenizer(base, tokenizer)
     target = choose_device(device)
+    precision = settings.precision
     if precision == "auto":
         helps = target.type == "cuda" and torch.cuda.is_bf16_supported()
         precision = "bfloat16" if helps else "float32"
-
-    sequences = encode_texts(tokenizer, texts)
-    windows = cut_windows(sequences, context_length(model))
+    windows = cut_windows(encode_texts(tokenizer, texts), context_length(model))
     training = [window for window in windows if not outside[window.text_index]]
-    # Under torchrun every process takes a batch of its own in each step.
-    texts_per_step = batch_size * int(os.environ.get("WORLD_SIZE", "1"))
-    steps = max_steps or max(1, round((epochs or 0) * -(-len(training) // texts_per_step)))
-    settings = {
-        "learning_rate": learning_rate,
+    steps = settings.steps_for(len(training))
+    # What the outcome depends on, as numbers that do not depend on how they were asked for.
+    resolved = {
+        "learning_rate": settings.learning_rate,
         "max_steps": steps,
-        "batch_size": batch_size,
-        "seed": seed,
-        "warmup_steps": (
-            round(warmup_share * steps) if warmup_steps is None else min(warmup_steps, steps)
-        ),
-        "weight_decay": weight_decay,
-        "evaluations": evaluations,
-        "row_length": row_length,
+        "batch_size": settings.batch_size,
+        "seed": settings.seed,
+        "warmup_steps": settings.warmup_of(steps),
+        "weight_decay": settings.weight_decay,
+        "evaluations": settings.evaluations,
         "precision": precision,
         "held_out": np.flatnonzero(outside).tolist(),
     }
     folder = TrainingFolder(
-        Path(output_dir).resolve(), describe_run(model, tokenizer, texts, **settings)
+        Path(output_dir).resolve(), describe_run(model, tokenizer, texts, **resolved)
     )
     checkpoint = folder.last_checkpoint()
     bar = TrainingBar(description, shown=progress)
     with own_random_state(), quiet_transformers():
         trainer = CaptionTrainer(
             model=model,
-            args=_training_arguments(folder.checkpoints, target, settings),
+            args=_training_arguments(folder.checkpoints, target, resolved),
             windows=training,
             held_out_windows=[window for window in windows if outside[window.text_index]],
-            collator=WindowCollator(pad_token_id(tokenizer), row_length),
+            collator=WindowCollator(pad_token_id(tokenizer)),
             callbacks=[bar, EndOfRun()],
         )
         trainer.remove_callback(PrinterCallback)
@@ -251,19 +278,6 @@ def _check_corpus(texts: Sequence[str]) -> None:
             f"All {len(texts)} texts are the same ({texts[0][:60]!r}): there is no distribution "
             "to learn; check the captions."
         )
-
-
-def _check_settings(
-    epochs: float | None, max_steps: int | None, held_out_share: float, evaluations: int
-) -> None:
-    if (epochs is None) == (max_steps is None):
-        raise ValueError("Give either epochs or max_steps, and not both.")
-    if (budget := epochs if max_steps is None else max_steps) is not None and budget <= 0:
-        raise ValueError(f"The training budget must be positive, got {budget}.")
-    if not 0.0 < held_out_share < 1.0:
-        raise ValueError(f"held_out_share must lie between 0 and 1, got {held_out_share}.")
-    if evaluations < 1:
-        raise ValueError(f"evaluations must be at least 1, got {evaluations}.")
 
 
 def _held_out_part(

@@ -18,7 +18,7 @@ from accelerate.utils import broadcast_object_list
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from semcal_utils import worlds
-from semcal_utils.models.fine_tuning import fine_tune, hold_out
+from semcal_utils.models.fine_tuning import FineTuning, fine_tune, hold_out
 from semcal_utils.models.language_models import small_language_model, train_tokenizer
 from semcal_utils.models.model_folders import load_language_model
 from semcal_utils.runs import Run
@@ -144,18 +144,21 @@ def train_model(
         base = (
             load_language_model(general) if start == "general" else untrained_model(data, settings)
         )
+        tuning = FineTuning(
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            warmup_steps=settings.warmup_steps or None,
+            weight_decay=settings.weight_decay,
+            **budget,
+        )
         tuned = fine_tune(
             base[0],
             data.texts(split),
+            tuning,
             tokenizer=base[1],
             output_dir=folder,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
             held_out=hold_out(data.ids(split, role="train"), seed=settings.seed),
-            warmup_steps=settings.warmup_steps or None,
-            weight_decay=settings.weight_decay,
             description=split if split == "general" else f"{split} from {start}",
-            **budget,
         )
         if processes().is_main_process:
             tuned.history.to_csv(folder / "history.csv", index=False)

@@ -54,8 +54,6 @@ class ScoringOptions(TypedDict, total=False):
 
     mode: Mode
     token_budget: int | None
-    row_length: int | None
-    overlap: int | None
     precision: Precision
     progress: bool
 
@@ -67,8 +65,6 @@ def score_texts(
     *,
     mode: Mode = "exact",
     token_budget: int | None = None,
-    row_length: int | None = None,
-    overlap: int | None = None,
     precision: Precision = "float32",
     progress: bool = True,
 ) -> list[TokenLogProbs]:
@@ -82,10 +78,6 @@ def score_texts(
             rule, neither start nor end token, so that the first token is not scored.
         token_budget: Most tokens per batch, filling included; by default 1024 for models past
             20 million parameters and 2048 for smaller ones.
-        row_length: Pack several texts into rows of this many tokens instead of one text per row.
-            For attention models only: recurrent ones would carry state from text to text.
-        overlap: Tokens of context that each further window of a text past the model's context
-            repeats; half the context by default.
         precision: `bfloat16` runs the network under autocast and shifts log-probabilities;
             logarithms are taken in float32 either way.
         progress: Show a progress bar.
@@ -104,8 +96,6 @@ def score_texts(
         texts,
         mode=mode,
         token_budget=token_budget,
-        row_length=row_length,
-        overlap=overlap,
         precision=precision,
         progress=progress,
     )
@@ -176,8 +166,8 @@ def score_models(
     distinct: dict[tuple[int, ...], int] = {}
     place = [distinct.setdefault(tuple(ids), len(distinct)) for ids in sequences]
     context = min(context_length(model) for model in models.values())
-    windows = cut_windows(distinct, context, overlap=options.get("overlap"))
-    whole = all(len(ids) <= context + 1 for ids in distinct) and not options.get("row_length")
+    windows = cut_windows(distinct, context)
+    whole = all(len(ids) <= context + 1 for ids in distinct)
     tree = prefix_tree(list(distinct), pad_id=pad_token_id(tokenizer)) if whole else None
     used = sorted({token for ids in distinct for token in ids})
     spelling = dict(zip(used, tokenizer.convert_ids_to_tokens(used), strict=True))
@@ -197,7 +187,6 @@ def score_models(
                 [len(ids) for ids in distinct],
                 token_budget=options.get("token_budget") or _token_budget(model),
                 pad_id=pad_token_id(tokenizer),
-                row_length=options.get("row_length"),
                 precision=options.get("precision", "float32"),
                 tree=tree,
                 bar=bar,

@@ -1,4 +1,4 @@
-"""From texts to batches of token ids: start and end tokens, windows, filling and packing.
+"""From texts to batches of token ids: start and end tokens, windows and filling.
 
 Training and scoring lay tokens out by the same functions, so that a text means the same token
 sequence in both: `[start] + tokens + [end]`, where the start token is context only and the end
@@ -46,20 +46,15 @@ class TokenWindow:
 
 @dataclass(frozen=True)
 class TokenBatch:
-    """Windows laid out as one rectangle of token ids.
+    """Windows laid out as one rectangle of token ids, a row each.
 
     Attributes:
         input_ids: (rows, length) token ids the model reads; rows end in filling.
         targets: (rows, length) the token that each position predicts, -100 where it predicts none.
-        position_ids: (rows, length) positions that start again at 0 with every window, or None
-            when each row holds one window.
-        order: For every predicted token, read row by row, the place of its window in the input.
     """
 
     input_ids: torch.Tensor
     targets: torch.Tensor
-    position_ids: torch.Tensor | None
-    order: list[int]
 
 
 def start_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -162,25 +157,20 @@ def context_length(model: Any) -> int:
     )
 
 
-def cut_windows(
-    sequences: Iterable[Sequence[int]], context: int, *, overlap: int | None = None
-) -> list[TokenWindow]:
+def cut_windows(sequences: Iterable[Sequence[int]], context: int) -> list[TokenWindow]:
     """Cut token sequences into windows that fit the context; each token is predicted once.
 
     A sequence within the context is one window. A longer one slides: each further window repeats
-    the last `overlap` tokens as context and predicts only what is new.
+    the last half context and predicts only what is new.
 
     Args:
         sequences: Token ids per text, the first of each being context only.
         context: Most tokens the model reads at once.
-        overlap: Tokens of context that a further window repeats; half the context by default.
 
     Returns:
         Windows in the order of the texts; a sequence of fewer than two tokens gives none.
     """
-    overlap = context // 2 if overlap is None else overlap
-    if not 1 <= overlap <= context:
-        raise ValueError(f"overlap must lie between 1 and {context} tokens, got {overlap}.")
+    overlap = max(1, context // 2)
     windows = []
     for index, ids in enumerate(sequences):
         scored = 1
@@ -192,57 +182,21 @@ def cut_windows(
     return windows
 
 
-def lay_out(
-    windows: Sequence[TokenWindow], *, pad_id: int, row_length: int | None = None
-) -> TokenBatch:
-    """Lay windows out as a rectangle: one per row, or packed several to a row.
+def lay_out(windows: Sequence[TokenWindow], *, pad_id: int) -> TokenBatch:
+    """Lay windows out as a rectangle, one per row.
 
     Args:
         windows: At least one window.
         pad_id: Token id that fills the rows' ends, where no token is predicted.
-        row_length: Pack windows into rows of at most this many tokens (longest first, each into
-            the first row with room); None gives every window its own row. Packed windows do not
-            see each other when the model gets `position_ids` and no attention mask and no cache.
 
     Returns:
         The batch.
     """
-    rows = _first_fit(windows, row_length) if row_length else [[i] for i in range(len(windows))]
-    width = max(sum(windows[i].length for i in row) for row in rows)
-    ids, targets, positions, order = [], [], [], []
-    for row in rows:
-        row_ids: list[int] = []
-        row_targets: list[int] = []
-        row_positions: list[int] = []
-        for i in row:
-            window = windows[i]
-            row_ids += window.ids[:-1]
-            row_targets += [IGNORED] * (window.first_target - 1) + window.ids[window.first_target :]
-            row_positions += range(window.length)
-            order += [i] * window.targets
-        filling = width - len(row_ids)
-        ids.append(row_ids + [pad_id] * filling)
-        targets.append(row_targets + [IGNORED] * filling)
-        positions.append(row_positions + [0] * filling)
-    packed = any(len(row) > 1 for row in rows)
-    return TokenBatch(
-        torch.tensor(ids),
-        torch.tensor(targets),
-        torch.tensor(positions) if packed else None,
-        order,
-    )
-
-
-def _first_fit(windows: Sequence[TokenWindow], row_length: int) -> list[list[int]]:
-    rows: list[list[int]] = []
-    room: list[int] = []
-    for i in sorted(range(len(windows)), key=lambda i: -windows[i].length):
-        length = windows[i].length
-        row = next((r for r, left in enumerate(room) if left >= length), None)
-        if row is None:
-            rows.append([i])
-            room.append(max(row_length, length) - length)
-        else:
-            rows[row].append(i)
-            room[row] -= length
-    return rows
+    width = max(window.length for window in windows)
+    ids, targets = [], []
+    for window in windows:
+        filling = width - window.length
+        ids.append(window.ids[:-1] + [pad_id] * filling)
+        context = [IGNORED] * (window.first_target - 1)
+        targets.append(context + window.ids[window.first_target :] + [IGNORED] * filling)
+    return TokenBatch(torch.tensor(ids), torch.tensor(targets))

@@ -93,24 +93,19 @@ class WindowCollator:
 
     Args:
         pad_id: Token id of the filling.
-        row_length: Pack windows into rows of this many tokens; None for one window per row.
     """
 
-    def __init__(self, pad_id: int, row_length: int | None = None) -> None:
+    def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
-        self.row_length = row_length
 
     def __call__(self, windows: Sequence[TokenWindow]) -> dict[str, torch.Tensor]:
-        """Return `input_ids`, `targets`, `text_indices` and, when packed, `position_ids`."""
-        batch = lay_out(windows, pad_id=self.pad_id, row_length=self.row_length)
-        tensors = {
+        """Return `input_ids`, `targets` and `text_indices`."""
+        batch = lay_out(windows, pad_id=self.pad_id)
+        return {
             "input_ids": batch.input_ids,
             "targets": batch.targets,
             "text_indices": torch.tensor([window.text_index for window in windows]),
         }
-        if batch.position_ids is not None:
-            tensors["position_ids"] = batch.position_ids
-        return tensors
 
 
 class CaptionTrainer(Trainer):
@@ -170,12 +165,7 @@ class CaptionTrainer(Trainer):
             TrainingDiverged: The loss is not finite; the message names the step and the texts.
         """
         predicting = inputs["targets"] != IGNORED
-        outputs = model(
-            input_ids=inputs["input_ids"],
-            position_ids=inputs.get("position_ids"),
-            use_cache=False,
-            logits_to_keep=predicting,
-        )
+        outputs = model(input_ids=inputs["input_ids"], use_cache=False, logits_to_keep=predicting)
         loss = nn.functional.cross_entropy(outputs.logits.float(), inputs["targets"][predicting])
         if not torch.isfinite(loss):
             texts = ", ".join(str(int(i)) for i in inputs["text_indices"][:8])
