@@ -2,7 +2,6 @@
 
 from semcal_utils.worlds.made_worlds import (
     WORLDS,
-    RealSplit,
     draw_calibration_part,
     draw_real_split,
     target_frequencies,
@@ -12,7 +11,6 @@ from semcal_utils.worlds.of_run import GENERAL, Worlds, check_targets, draw, ope
 __all__ = [
     "GENERAL",
     "WORLDS",
-    "RealSplit",
     "Worlds",
     "check_targets",
     "draw",

@@ -8,35 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.worlds.label_counts import counts_for, kl_of_counts, on_target, tilted_to
+from semcal_utils.worlds.label_counts import counts_for, tilted_to
 
 WORLDS: dict[str, float] = {"baseline": 0.0, "mild": 0.1, "moderate": 0.4, "severe": 0.95}
 """The published worlds: their severity, KL(G‖R), in nats."""
-
-
-@dataclass(frozen=True)
-class RealSplit:
-    """One sub-sample of general_train that stands for the real world.
-
-    Attributes:
-        members: (n,) bool, which items of general_train belong to R.
-        frequencies: one row per label (the index), with general_count, real_count, general, real.
-        target_kl: the KL(G‖R) asked for, in nats.
-        achieved_kl: the KL(G‖R) of the sub-sample, in nats.
-        note: how the two compare, in words.
-    """
-
-    members: NDArray[np.bool_]
-    frequencies: pd.DataFrame
-    target_kl: float
-    achieved_kl: float
-    note: str
 
 
 def target_frequencies(
@@ -69,7 +49,7 @@ def target_frequencies(
     return tilted_to(frequencies, scores, target_kl)
 
 
-def draw_real_split(labels: Sequence[str], *, target_kl: float, seed: int) -> RealSplit:
+def draw_real_split(labels: Sequence[str], *, target_kl: float, seed: int) -> NDArray[np.bool_]:
     """Draw the sub-sample of general_train that stands for the real world.
 
     A positive target is solved: the tilt of `target_frequencies` (in one direction for every target
@@ -82,7 +62,7 @@ def draw_real_split(labels: Sequence[str], *, target_kl: float, seed: int) -> Re
         seed: fixes the direction of the tilt and the items drawn.
 
     Returns:
-        The split. Every label keeps at least one item.
+        (n,) bool, which items belong to R. Every label keeps at least one.
 
     Raises:
         ValueError: no labels, a missing label, or a target that the label counts cannot reach (the
@@ -94,22 +74,8 @@ def draw_real_split(labels: Sequence[str], *, target_kl: float, seed: int) -> Re
     rng = np.random.default_rng(seed)
     scores = rng.uniform(-1, 1, len(categories))
     if target_kl == 0:
-        members = _random_half(codes, len(categories), rng)
-    else:
-        members = _draw_by_label(codes, counts_for(counts, scores, target_kl), rng)
-    kept = np.bincount(codes[members], minlength=len(categories))
-    achieved_kl = float(kl_of_counts(counts, kept))
-    frequencies = pd.DataFrame(
-        {
-            "general_count": counts,
-            "real_count": kept,
-            "general": counts / counts.sum(),
-            "real": kept / kept.sum(),
-        },
-        index=pd.Index(categories, name="label"),
-    )
-    note = _comparison(achieved_kl, target_kl, counts, kept)
-    return RealSplit(members, frequencies, target_kl, achieved_kl, note)
+        return _random_half(codes, len(categories), rng)
+    return _draw_by_label(codes, counts_for(counts, scores, target_kl), rng)
 
 
 def draw_calibration_part(
@@ -188,14 +154,3 @@ def _random_half(
     for lost in np.flatnonzero(np.bincount(codes[members], minlength=labels) == 0):
         members[rng.choice(np.flatnonzero(codes == lost))] = True
     return members
-
-
-def _comparison(
-    achieved_kl: float, target_kl: float, counts: NDArray[np.int64], kept: NDArray[np.int64]
-) -> str:
-    if target_kl == 0:
-        floor = (len(counts) - 1) / 2 * (1 / kept.sum() - 1 / counts.sum())
-        return f"a random half; its KL is sampling noise, about {floor:.2g} nats"
-    if on_target(achieved_kl, target_kl):
-        return "within 1 % of the target"
-    return "as near to the target as moving whole items brought it"

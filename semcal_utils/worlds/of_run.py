@@ -139,7 +139,7 @@ def draw(run: Run, targets: Mapping[str, float], *, calibration_share: float, se
         calibration = draw_calibration_part(train["label"], calibration_share, seed=seed)
         role = np.where(calibration, "calibration", "train")
         members = {GENERAL: np.ones(len(train), dtype=bool)} | {
-            name: draw_real_split(train["label"], target_kl=target, seed=seed).members
+            name: draw_real_split(train["label"], target_kl=target, seed=seed)
             for name, target in targets.items()
         }
         for name, mask in members.items():
