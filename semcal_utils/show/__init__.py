@@ -39,6 +39,7 @@ from semcal_utils.show.distributions import (
     plot_log_ratio_histogram,
 )
 from semcal_utils.show.flowing import moving_picture_html, stream_frames
+from semcal_utils.show.heat_maps import plot_heat_map, plot_relative_table
 from semcal_utils.show.items import (
     plot_captioned_pictures,
     plot_captioned_sounds,
@@ -56,7 +57,6 @@ from semcal_utils.show.results import (
     plot_convergence,
     plot_cost_and_gain,
     plot_expected_against_achieved,
-    plot_heat_map,
     plot_metric_by_world,
 )
 from semcal_utils.show.starts import STARTS, plot_starts
@@ -74,9 +74,7 @@ from semcal_utils.show.style import (
 from semcal_utils.show.summary import plot_models_and_rivals, plot_same_shape
 from semcal_utils.show.training import (
     plot_captioner_progress,
-    plot_confusion,
     plot_loss_curves,
-    plot_relative_table,
 )
 from semcal_utils.show.word_shares import WordShare, word_shares
 from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
@@ -118,7 +116,6 @@ __all__ = [
     "plot_captioner_progress",
     "plot_claims",
     "plot_coin_stream",
-    "plot_confusion",
     "plot_convergence",
     "plot_cost_and_gain",
     "plot_doubts",

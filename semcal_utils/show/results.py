@@ -1,4 +1,4 @@
-"""How far the kept stream is from the world: convergence, trade-offs, tables as pictures."""
+"""How far the kept stream is from the world: convergence, trade-offs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from semcal_utils.show.style import (
-    COLOURS,
-    SEQUENTIAL,
-    frame_or_new,
-    legend_above,
-    percent,
-    readable_on,
-)
+from semcal_utils.show.style import COLOURS, frame_or_new, legend_above, percent
 
 
 def plot_convergence(
@@ -82,46 +74,6 @@ def plot_metric_by_world(
     ax.set_ylim(0, None)
     if shares:
         percent(ax)
-    return ax
-
-
-def plot_heat_map(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw a table of shares (dataset × world) as a heat map; undefined cells stay hatched.
-
-    Args:
-        table: Shares of 1; nan where undefined.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 7.0, 0.75 * len(table) + 1.3)
-    values = table.to_numpy(float)
-    ax.imshow(np.nan_to_num(values), cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            colour = readable_on(SEQUENTIAL(float(np.clip(value, 0, 1))))
-            ax.text(
-                column, row, f"{value:.1%}", ha="center", va="center", color=colour, fontsize=12
-            )
-        else:
-            # A number here would claim what nobody measured.
-            corner = (column - 0.5, row - 0.5)
-            ax.add_patch(
-                Rectangle(corner, 1, 1, facecolor="#F4F4F4", edgecolor="#DDDDDD", hatch="////")
-            )
-            ax.text(
-                column,
-                row,
-                "undefined",
-                ha="center",
-                va="center",
-                color=COLOURS["quiet"],
-                fontsize=9.5,
-            )
-    ax.set_xticks(range(table.shape[1]), table.columns)
-    ax.set_yticks(range(len(table)), table.index)
-    ax.xaxis.tick_top()
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
     return ax
 
 

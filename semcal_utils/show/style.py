@@ -103,6 +103,18 @@ def frame_or_new(ax: Axes | None, width: float = 8.0, height: float = 3.6) -> Ax
     return new_figure(width, height)[1] if ax is None else ax
 
 
+def plain(text: object) -> str:
+    """Return a name in which matplotlib finds no mathematics."""
+    return str(text).replace("$", r"\$")
+
+
+def along_rows(ax: Axes) -> Axes:
+    """Rule a frame whose names stand at its left: lines from the axis of numbers only."""
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
 def reach_of(values: np.ndarray, intervals: pd.DataFrame) -> np.ndarray:
     """Return how far error bars reach down and up, (2, n), for matplotlib's `yerr`.
 

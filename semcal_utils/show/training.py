@@ -1,19 +1,11 @@
-"""How models learn: losses, held-out measures, confusions."""
+"""How models learn: losses and held-out measures."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from semcal_utils.show.style import (
-    COLOURS,
-    SEQUENTIAL,
-    frame_or_new,
-    legend_above,
-    percent,
-    readable_on,
-)
+from semcal_utils.show.style import COLOURS, frame_or_new, legend_above, percent
 
 
 def plot_loss_curves(
@@ -90,61 +82,4 @@ def plot_captioner_progress(
     ax.margins(x=0.09)
     percent(ax)
     legend_above(ax)
-    return ax
-
-
-def plot_confusion(confusion: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw a row-normalised confusion: true label down, label read from the caption across.
-
-    Args:
-        confusion: Shares, rows sum to 1.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 6.2, 5.2)
-    values = confusion.to_numpy()
-    ax.imshow(values, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    for row, column in np.argwhere(values >= 0.01):
-        share = values[row, column]
-        ax.text(
-            column,
-            row,
-            f"{share:.0%}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color=readable_on(SEQUENTIAL(share)),
-        )
-    ax.set_xticks(range(confusion.shape[1]), confusion.columns, rotation=40, ha="right")
-    ax.set_yticks(range(len(confusion)), confusion.index)
-    ax.set(xlabel="label read from the caption", ylabel="true label")
-    ax.grid(visible=False)
-    return ax
-
-
-def plot_relative_table(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw a table of positive numbers, each column coloured relative to its lowest.
-
-    Args:
-        table: Numbers where less is better, such as perplexities.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 6.4, 3.4)
-    values = table.to_numpy(float)
-    excess = values / values.min(axis=0) - 1
-    shade = 0.75 * np.exp(-excess / max(float(np.median(excess[excess > 0], axis=None)), 1e-9))
-    ax.imshow(shade, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        best = row == int(np.argmin(values[:, column]))
-        ax.text(
-            column,
-            row,
-            f"{value:.2f}",
-            ha="center",
-            va="center",
-            color=readable_on(SEQUENTIAL(shade[row, column])),
-            fontweight="bold" if best else "normal",
-        )
-    ax.set_xticks(range(table.shape[1]), table.columns)
-    ax.set_yticks(range(len(table)), table.index)
-    ax.grid(visible=False)
     return ax
