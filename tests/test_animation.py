@@ -110,11 +110,3 @@ def test_the_alarm_figures_show_their_shares_and_the_line():
     assert severe.get_ydata()[-1] == 1.0
     assert np.interp(10, severe.get_xdata(), severe.get_ydata()) == 0.5
     plt.close("all")
-
-
-def test_words_that_moved_the_stream_are_bars_with_their_nats():
-    words = pd.DataFrame({"word": ["$duck", "fire"], "moved": [3.0, -40.0], "captions": [2, 9]})
-    ax = show.plot_stream_words(words)
-    assert [round(bar.get_width()) for bar in ax.patches] == [3, -40]
-    assert {text.get_text() for text in ax.texts} == {"+3", "-40"}
-    plt.close(ax.figure)

@@ -38,14 +38,20 @@ def test_a_perfect_roc_curve_passes_the_upper_left_corner(ax):
     assert (0.0, 1.0) in set(zip(x, y, strict=True))
 
 
-def test_verdicts_draw_a_bar_per_kind_and_leave_undefined_ones_out(ax):
+def test_verdicts_draw_a_bar_per_kind_and_say_which_are_undefined(ax):
     kinds = ["over-represented", "not over-represented"]
     table = pd.DataFrame(
         {"value": [0.8, np.nan], "low": [0.7, np.nan], "high": [0.9, np.nan]}, index=kinds
     )
     show.plot_verdicts({"severe": table}, ax=ax)
-    assert [round(patch.get_height(), 6) for patch in ax.patches] == [0.8]
-    assert texts(ax) == ["80%"]
+    assert [round(patch.get_height(), 6) for patch in ax.patches] == [0.8, 0]
+    assert [text for text in texts(ax) if text] == ["80%", "undefined"]
+    assert labels(ax) == kinds
+
+
+def test_verdicts_of_no_world_are_undefined(ax):
+    show.plot_verdicts({}, ax=ax)
+    assert texts(ax) == ["undefined here"]
 
 
 def league(reduction):
@@ -97,13 +103,13 @@ def test_few_labels_draw_means_ranges_and_what_needs_no_label(ax):
     assert set(labels(ax)) == {"a", "a, no label"}
 
 
-def test_robustness_draws_only_its_own_trial(ax):
-    rows = [
-        {"trial": trial, "strength": s, "method": "m", "reduction": r, "low": r, "high": r}
-        for trial, s, r in (("x", 0.0, 0.9), ("x", 1.0, 0.5), ("y", 0.0, 0.1))
-    ]
-    show.plot_robustness(pd.DataFrame(rows), "x", ["m"], unit="u", ax=ax)
+def test_lines_run_over_their_bands_and_leave_undefined_points_out(ax):
+    rows = pd.DataFrame(
+        {"strength": [1.0, 0.0, 0.5], "method": "m", "reduction": [0.5, 0.9, np.nan]}
+    )
+    show.plot_lines_with_bands(rows.assign(low=0.1, high=1.0), "strength", "method", ax=ax)
     assert ax.lines[0].get_ydata().tolist() == [0.9, 0.5]
+    assert labels(ax) == ["m"]
 
 
 def test_the_artefact_argument_runs_from_strong_traces_to_none():

@@ -91,11 +91,12 @@ def test_a_long_caption_makes_its_own_row_higher_and_no_other():
     plt.close("all")
 
 
-def test_doubts_are_listed_from_the_commonest(ax):
-    doubts = pd.Series({("dog", "cat"): 0.25, ("cat", "dog"): 0.125})
-    show.plot_doubts(doubts, ax=ax)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["dog → cat", "cat → dog"]
-    assert [text.strip() for text in texts(ax)] == ["25.0%", "12.5%"]
+def test_ranked_bars_stand_in_their_order_with_their_numbers(ax):
+    moved = pd.Series({"$duck": 3.0, "fire": -40.0})
+    show.plot_ranked_bars(moved, number="+,.0f", ax=ax)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [r"\$duck", "fire"]
+    assert [round(bar.get_width()) for bar in ax.patches] == [3, -40]
+    assert texts(ax) == ["+3", "-40"]
     assert ax.yaxis_inverted()
 
 
@@ -105,14 +106,6 @@ def test_a_forecast_shows_the_way_from_the_stream_to_the_world(ax):
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["food", "fire"]
     drawn = {each.get_label(): each.get_offsets()[:, 0].tolist() for each in ax.collections[1:]}
     assert drawn == {"stream G": [0.5, 0.5], "world R": [0.1, 0.9], "kept, forecast": [0.2, 0.8]}
-
-
-def test_a_small_forecast_is_written_above_its_bar(ax):
-    show.plot_forecast_reduction(pd.Series({"mild": 0.9, "severe": 0.03}), ax=ax)
-    high, low = (text for text in ax.texts if "%" in text.get_text())
-    assert (high.get_text(), low.get_text()) == ("90.0%", "3.0%")
-    assert high.get_position()[1] < 0.9
-    assert low.get_position()[1] > 0.03
 
 
 def test_the_lowest_perplexity_of_a_column_is_bold(ax):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -33,13 +35,17 @@ def test_convergence_draws_every_path_and_what_chance_alone_gives(ax):
     assert ax.get_ylim()[0] < 0.01
 
 
-def test_a_measure_by_world_is_one_line_for_each_stream(ax):
+def test_a_measure_by_world_is_one_line_for_each_stream_with_its_intervals(ax):
     table = pd.DataFrame({"general": [0.1, 0.4], "oracle": [0.0, 0.01]}, index=["mild", "moderate"])
-    show.plot_metric_by_world(table, "pass rate", shares=True, ax=ax)
+    ends = {"general": [SimpleNamespace(low=0.05, high=0.2), SimpleNamespace(low=0.3, high=0.6)]}
+    show.plot_lines_by_world(table, "pass rate", intervals=ends, shares=True, ax=ax)
     assert [line.get_label() for line in ax.get_lines()] == ["stream", "label oracle"]
     assert [line.get_linestyle() for line in ax.get_lines()] == ["-", ":"]
+    drawn = [segment[:, 1].tolist() for segment in ax.collections[0].get_segments()]
+    assert drawn == [[0.05, 0.2], [0.3, 0.6]]
     assert ax.get_ylabel() == "pass rate"
     assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] > 0.6
 
 
 def test_each_label_has_its_acceptance_beside_the_one_it_should_have(ax):

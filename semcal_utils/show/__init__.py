@@ -11,13 +11,17 @@ from semcal_utils.show.animation import (
     save_stream_animation,
 )
 from semcal_utils.show.artefacts import plot_artefact_argument
+from semcal_utils.show.bars import (
+    plot_bars_with_intervals,
+    plot_kept_divergence,
+    plot_label_bars,
+    plot_ranked_bars,
+    plot_recipes,
+    plot_verdicts,
+)
 from semcal_utils.show.bounds import plot_bound_curve
 from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
-from semcal_utils.show.captions import (
-    plot_doubts,
-    plot_forecast_frequencies,
-    plot_forecast_reduction,
-)
+from semcal_utils.show.captions import plot_forecast_frequencies
 from semcal_utils.show.choices import plot_bound_trade_off, plot_sharpening
 from semcal_utils.show.coin_panel import coin_panel
 from semcal_utils.show.coins import draw_coin_filter, plot_coin_stream
@@ -25,17 +29,13 @@ from semcal_utils.show.decision_wall import DecisionWall, decision_wall
 from semcal_utils.show.detection import (
     plot_auc_against_reduction,
     plot_claims,
-    plot_few_labels,
     plot_league,
     plot_precision_recall,
-    plot_robustness,
     plot_roc,
     plot_seeds,
-    plot_verdicts,
 )
 from semcal_utils.show.distributions import (
     plot_acceptance_by_label,
-    plot_label_bars,
     plot_log_ratio_histogram,
 )
 from semcal_utils.show.flowing import moving_picture_html, stream_frames
@@ -46,26 +46,31 @@ from semcal_utils.show.items import (
     plot_sentence_lengths,
     plot_sentences,
 )
+from semcal_utils.show.lines import (
+    plot_alarm_paths,
+    plot_alarm_times,
+    plot_convergence,
+    plot_few_labels,
+    plot_lines_by_world,
+    plot_lines_with_bands,
+)
 from semcal_utils.show.panels import HEADLESS_VARIABLE, is_headless, panel
-from semcal_utils.show.recipes import draw_intervals, plot_kept_divergence, plot_recipes
 from semcal_utils.show.reliability import (
     plot_acceptance_against_oracle,
     plot_labels_needed,
     plot_reliability,
 )
 from semcal_utils.show.results import (
-    plot_convergence,
     plot_cost_and_gain,
     plot_expected_against_achieved,
-    plot_metric_by_world,
 )
 from semcal_utils.show.starts import STARTS, plot_starts
-from semcal_utils.show.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
 from semcal_utils.show.stream_words import stream_words
 from semcal_utils.show.style import (
     COLOURS,
     RECIPE_COLOURS,
+    colours_of,
     new_figure,
     panel_grid,
     percent,
@@ -92,9 +97,9 @@ __all__ = [
     "RecordedStreams",
     "WordShare",
     "coin_panel",
+    "colours_of",
     "decision_wall",
     "draw_coin_filter",
-    "draw_intervals",
     "explain_caption",
     "frame_places",
     "is_headless",
@@ -109,6 +114,7 @@ __all__ = [
     "plot_alarm_times",
     "plot_artefact_argument",
     "plot_auc_against_reduction",
+    "plot_bars_with_intervals",
     "plot_bound_curve",
     "plot_bound_trade_off",
     "plot_captioned_pictures",
@@ -118,25 +124,24 @@ __all__ = [
     "plot_coin_stream",
     "plot_convergence",
     "plot_cost_and_gain",
-    "plot_doubts",
     "plot_expected_against_achieved",
     "plot_few_labels",
     "plot_forecast_frequencies",
-    "plot_forecast_reduction",
     "plot_heat_map",
     "plot_kept_divergence",
     "plot_label_bars",
     "plot_labels_needed",
     "plot_league",
+    "plot_lines_by_world",
+    "plot_lines_with_bands",
     "plot_log_ratio_histogram",
     "plot_loss_curves",
-    "plot_metric_by_world",
     "plot_models_and_rivals",
     "plot_precision_recall",
+    "plot_ranked_bars",
     "plot_recipes",
     "plot_relative_table",
     "plot_reliability",
-    "plot_robustness",
     "plot_roc",
     "plot_same_shape",
     "plot_seeds",
@@ -144,7 +149,6 @@ __all__ = [
     "plot_sentences",
     "plot_sharpening",
     "plot_starts",
-    "plot_stream_words",
     "plot_token_contributions",
     "plot_token_log_probs",
     "plot_verdicts",

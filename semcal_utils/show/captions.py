@@ -5,32 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from semcal_utils.show.style import COLOURS, frame_or_new, legend_above, percent
-
-
-def plot_doubts(doubts: pd.Series, *, ax: Axes | None = None) -> Axes:
-    """Draw the commonest doubts of a confusion of captions as bars, the commonest on top.
-
-    Args:
-        doubts: Shares T_kj indexed by pairs (true label, label read), largest first.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    places = range(len(doubts))
-    ax.barh(places, doubts, height=0.62, color=COLOURS["filtered"])
-    ax.set_yticks(places, [f"{true} → {read}" for true, read in doubts.index])
-    ax.invert_yaxis()
-    for place, share in zip(places, doubts, strict=True):
-        ax.text(share, place, f" {share:.1%}", va="center", fontsize=8.5, color=COLOURS["ink"])
-    ax.set(xlim=(0, 1.22 * float(doubts.max())), xlabel="share of the true label's weight")
-    ax.xaxis.set_visible(False)
-    ax.spines["bottom"].set_visible(False)
-    ax.grid(visible=False)
-    return ax
 
 
 def plot_forecast_frequencies(
@@ -70,30 +48,3 @@ def plot_forecast_frequencies(
     percent(ax, "x")
     legend_above(ax)
     return ax
-
-
-def plot_forecast_reduction(forecast: pd.Series, *, ax: Axes | None = None) -> Axes:
-    """Draw the forecast deception reduction of every world under the label oracle's 100 %.
-
-    Args:
-        forecast: Reductions by world; 1 is perfect.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 4.0, 3.6)
-    places = range(len(forecast))
-    ax.bar(places, forecast, width=0.58, color=COLOURS["filtered"])
-    ax.axhline(1, color=COLOURS["oracle"], linewidth=1.2)
-    for place, share in zip(places, forecast, strict=True):
-        inside = share > 0.12
-        ax.text(
-            place,
-            share - 0.03 if inside else max(share, 0) + 0.02,
-            f"{share:.1%}",
-            ha="center",
-            va="top" if inside else "bottom",
-            fontweight="bold",
-        )
-    ax.text(len(forecast) - 0.5, 1.015, "label oracle", ha="right", va="bottom", fontsize=9)
-    ax.set_xticks(places, forecast.index)
-    ax.set(ylabel="forecast deception reduction", ylim=(min(0.0, 1.1 * forecast.min()), 1.09))
-    return percent(ax)

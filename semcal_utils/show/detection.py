@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,34 +62,6 @@ def plot_precision_recall(
     percent(percent(ax), "x")
     if not ax.lines:
         _legend_or_note(ax, "lower left")
-    return ax
-
-
-def plot_verdicts(shares: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
-    """Draw what becomes of over-represented and of other items at the threshold.
-
-    Args:
-        shares: By world, a table with index `over-represented` and `not over-represented` and
-            columns `value`, `low`, `high`: the share that was called over-represented.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 6.6, 3.6)
-    colours = (COLOURS["general"], COLOURS["real"])
-    for shift, (kind, colour) in enumerate(
-        zip(("over-represented", "not over-represented"), colours, strict=True)
-    ):
-        for place, table in enumerate(shares.values()):
-            value, low, high = table.loc[kind, ["value", "low", "high"]]
-            if not np.isfinite(value):
-                continue
-            x = place + (shift - 0.5) * 0.34
-            ax.bar(x, value, 0.3, color=colour, label=kind if place == len(shares) - 1 else None)
-            ax.vlines(x, low, high, color=COLOURS["ink"], linewidth=1.2)
-            ax.text(x, high + 0.02, f"{value:.0%}", ha="center", fontsize=9)
-    ax.set_xticks(range(len(shares)), list(shares))
-    ax.set(ylabel="called over-represented", ylim=(0, 1.12))
-    percent(ax)
-    _legend_or_note(ax, "above")
     return ax
 
 
@@ -227,67 +199,6 @@ def plot_seeds(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.grid(axis="y", visible=False)
     percent(ax, "x")
     _legend_or_note(ax, "above")
-    return ax
-
-
-def plot_few_labels(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw reduction against the number of labelled captions, with the range over draws.
-
-    Args:
-        table: Columns `labels`, `method`, `reduction`; `labels` 0 is the form that reads none.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 7.4, 3.8)
-    for colour, (method, rows) in zip(SERIES, table.groupby("method", sort=False), strict=False):
-        found = rows[rows["labels"] > 0].groupby("labels")["reduction"].agg(["mean", "min", "max"])
-        if found["mean"].notna().any():
-            ax.fill_between(found.index, found["min"], found["max"], color=colour, alpha=0.15)
-            ax.plot(found.index, found["mean"], "o-", color=colour, label=method, markersize=5)
-        without = rows.loc[rows["labels"] == 0, "reduction"]
-        if without.notna().any():
-            ax.axhline(
-                float(without.iloc[0]), color=colour, linestyle=":", linewidth=1.4,
-                label=f"{method}, no label",
-            )  # fmt: skip
-    ax.set_xscale("log")
-    sizes = sorted(set(table["labels"]) - {0})
-    ax.set_xticks(sizes, [str(size) for size in sizes])
-    ax.minorticks_off()
-    ax.set(xlabel="labelled captions", ylabel="deception reduction")
-    percent(ax)
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    else:
-        _legend_or_note(ax, "")
-    return ax
-
-
-def plot_robustness(
-    table: pd.DataFrame, trial: str, methods: Sequence[str], *, unit: str, ax: Axes | None = None
-) -> Axes:
-    """Draw reduction against the strength of one thing that goes wrong.
-
-    Args:
-        table: Columns `trial`, `strength`, `method`, `reduction`, `low`, `high`.
-        trial: Which one.
-        methods: Which methods, in the order of their colours.
-        unit: What the strength is.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 4.0, 3.2)
-    for colour, method in zip(SERIES, methods, strict=False):
-        rows = table[(table["trial"] == trial) & (table["method"] == method)].dropna(
-            subset=["reduction"]
-        )
-        if rows.empty:
-            continue
-        ax.fill_between(rows["strength"], rows["low"], rows["high"], color=colour, alpha=0.13)
-        ax.plot(rows["strength"], rows["reduction"], "o-", color=colour, markersize=4, label=method)
-    ax.axhline(0, color=COLOURS["ink"], linewidth=0.7)
-    ax.set_title(trial)
-    ax.set_xlabel(unit)
-    ax.set_ylim(-0.55, 1.06)
-    percent(ax)
     return ax
 
 

@@ -7,39 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from semcal_utils.show.style import COLOURS, frame_or_new, legend_above, percent
-
-
-def plot_label_bars(
-    frequencies: pd.DataFrame, *, ax: Axes | None = None, legend: bool = True
-) -> Axes:
-    """Draw label frequencies side by side.
-
-    Args:
-        frequencies: One row per label, one column per distribution; the columns `general`, `real`
-            and `filtered` have their own colours.
-        ax: Frame to draw in.
-        legend: Whether to name the columns above the frame.
-    """
-    ax = frame_or_new(ax)
-    count = frequencies.shape[1]
-    width = 0.82 / count
-    places = np.arange(len(frequencies))
-    for number, column in enumerate(frequencies):
-        offset = (number - (count - 1) / 2) * width
-        ax.bar(
-            places + offset,
-            frequencies[column],
-            width * 0.94,
-            color=COLOURS.get(str(column), COLOURS["rejected"]),
-            label=str(column),
-        )
-    ax.set_xticks(places, frequencies.index, rotation=35, ha="right", rotation_mode="anchor")
-    ax.set_ylabel("share of items")
-    percent(ax)
-    if legend:
-        legend_above(ax, columns=count)
-    return ax
+from semcal_utils.show.style import COLOURS, frame_or_new, legend_above
 
 
 def plot_log_ratio_histogram(

@@ -2,79 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from semcal_utils.show.style import COLOURS, frame_or_new, legend_above, percent
-
-
-def plot_convergence(
-    seen: np.ndarray,
-    paths: Mapping[str, np.ndarray],
-    floor: np.ndarray | None = None,
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw deception as the stream flows: of all items, and of those that were kept.
-
-    Args:
-        seen: Items seen so far, shape (steps,).
-        paths: KL(stream‖R) in nats by name (`general`, `filtered`, `oracle`), shape (steps,) each.
-        floor: What chance alone gives the kept items, shape (steps,); drawn as a band from 0.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    names = {
-        "general": "the stream as it comes",
-        "filtered": "what the filter keeps",
-        "oracle": "what a filter that knew the label keeps",
-    }
-    if floor is not None:
-        ax.fill_between(
-            seen, 1e-5, floor, color="#EFEFEF", label="noise floor of the kept items", linewidth=0
-        )
-    for name, path in paths.items():
-        style = ":" if name == "oracle" else "-"
-        ax.plot(seen, path, style, color=COLOURS[name], label=names.get(name, name))
-    ax.set_yscale("log")
-    ax.set(xlabel="items seen", ylabel="deception KL(·‖R), nats")
-    lowest = min(float(np.nanmin(np.maximum(path, 1e-4))) for path in paths.values())
-    ax.set_ylim(max(lowest * 0.6, 1e-4), None)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
-    return ax
-
-
-def plot_metric_by_world(
-    table: pd.DataFrame, label: str, *, shares: bool = False, ax: Axes | None = None
-) -> Axes:
-    """Draw one measure per world as connected points, one line per stream.
-
-    Args:
-        table: Index: worlds; columns: streams (`general`, `filtered`, `oracle`).
-        label: What the measure is, with its unit.
-        shares: Whether the values are shares of 1, to be written as percentages.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    names = {"general": "stream", "filtered": "kept", "oracle": "label oracle"}
-    for column in table:
-        ax.plot(
-            table.index,
-            table[column],
-            ":" if column == "oracle" else "-",
-            marker="o",
-            color=COLOURS.get(str(column), COLOURS["rejected"]),
-            label=names.get(str(column), str(column)),
-        )
-    ax.set(ylabel=label)
-    ax.set_ylim(0, None)
-    if shares:
-        percent(ax)
-    return ax
 
 
 def plot_expected_against_achieved(by_label: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
