@@ -68,20 +68,29 @@ def league(reduction):
     )
 
 
-def test_the_league_orders_methods_by_their_best_form(ax):
-    show.plot_league(league([0.3, 0.5, 0.9, 1.0]), ax=ax)
+def test_rows_are_ordered_by_their_best_dot_and_may_write_their_numbers(ax):
+    entries = league([0.3, 0.5, 0.9, 1.0])[:3]
+    show.plot_dots_with_intervals(entries, "method", "form", written=True, ax=ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     assert any("90.0%, keeps 50%" in text for text in texts(ax))
     assert set(labels(ax)) == {"item_calibrated", "label_matched"}
 
 
-@pytest.mark.parametrize("draw", ["league", "order"])
+def test_unranked_rows_stand_in_their_order_from_the_top(ax):
+    show.plot_dots_with_intervals(league(0.5), "method", "form", ranked=False, ax=ax)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["label oracle", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda table, ax: show.plot_dots_with_intervals(table, "method", "form", ax=ax),
+        lambda table, ax: show.plot_auc_against_reduction(table, {}, ax=ax),
+    ],
+)
 def test_a_league_without_reductions_says_so(draw, ax):
-    table = league(np.nan)
-    if draw == "league":
-        show.plot_league(table, ax=ax)
-    else:
-        show.plot_auc_against_reduction(table, {}, ax=ax)
+    draw(league(np.nan), ax)
     assert any("nothing to reduce" in text for text in texts(ax))
 
 
@@ -89,7 +98,7 @@ def test_seeds_get_a_dot_each_and_methods_a_tick(ax):
     table = pd.DataFrame(
         {"seed": [1, 2], "method": "a", "form": "item_calibrated", "reduction": [0.4, 0.6]}
     )
-    show.plot_seeds(table, ax=ax)
+    show.plot_dots_with_intervals(table, "method", "form", ax=ax)
     assert ax.lines[0].get_xdata().tolist() == [0.4, 0.6]
     assert np.isclose(ax.lines[1].get_xdata()[0], 0.5)
 
@@ -140,13 +149,3 @@ def test_the_published_number_stands_beside_runs_of_its_shape(ax):
     show.plot_same_shape(drawn, 0.978, 0.98, ax=ax)
     assert any("published 97.8%" in text for text in texts(ax))
     assert set(labels(ax)) == set(drawn)
-
-
-def test_models_and_rivals_share_a_column_per_cell(ax):
-    rows = [
-        {"dataset": d, "world": s, "side": side, "reduction": 0.9, "low": 0.8, "high": 1.0}
-        for d in ("one", "two") for s in ("mild", "severe") for side in ("models", "rival")
-    ]  # fmt: skip
-    show.plot_models_and_rivals(pd.DataFrame(rows), ax=ax)
-    assert len(ax.get_xticklabels()) == 4
-    assert set(labels(ax)) == {"models", "rival"}

@@ -100,12 +100,18 @@ def test_ranked_bars_stand_in_their_order_with_their_numbers(ax):
     assert ax.yaxis_inverted()
 
 
-def test_a_forecast_shows_the_way_from_the_stream_to_the_world(ax):
-    shares = (np.array([0.5, 0.5]), np.array([0.9, 0.1]), np.array([0.8, 0.2]))
-    show.plot_forecast_frequencies(["fire", "food"], *shares, ax=ax)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["food", "fire"]
-    drawn = {each.get_label(): each.get_offsets()[:, 0].tolist() for each in ax.collections[1:]}
-    assert drawn == {"stream G": [0.5, 0.5], "world R": [0.1, 0.9], "kept, forecast": [0.2, 0.8]}
+def test_dots_of_each_label_stand_beside_the_tick_that_orders_them(ax):
+    table = pd.DataFrame(
+        {"stream": [0.5, 0.5], "world": [0.9, 0.1], "kept": [0.8, 0.2]}, index=["$fire", "food"]
+    )
+    colours = {"stream": "orange", "world": "blue", "kept": "cyan"}
+    show.plot_dots_by_label(table, "world", colours, ax=ax)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["food", r"\$fire"]
+    joined, *dots = ax.collections
+    drawn = {each.get_label(): each.get_offsets()[:, 0].tolist() for each in dots}
+    assert drawn == {"stream": [0.5, 0.5], "world": [0.1, 0.9], "kept": [0.2, 0.8]}
+    ends = [segment[:, 0].tolist() for segment in joined.get_segments()]
+    assert ends == [[0.1, 0.5], [0.5, 0.9]]
 
 
 def test_the_lowest_perplexity_of_a_column_is_bold(ax):

@@ -48,19 +48,6 @@ def test_a_measure_by_world_is_one_line_for_each_stream_with_its_intervals(ax):
     assert ax.get_ylim()[1] > 0.6
 
 
-def test_each_label_has_its_acceptance_beside_the_one_it_should_have(ax):
-    table = pd.DataFrame(
-        {"expected_acceptance": [0.9, 0.2], "achieved_acceptance": [0.8, 0.3]},
-        index=["fire", "sea"],
-    )
-    show.plot_expected_against_achieved(table, ax=ax)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["sea", "fire"]
-    achieved, expected = ax.get_lines()
-    assert list(achieved.get_xdata()) == [0.3, 0.8]
-    assert list(expected.get_xdata()) == [0.2, 0.9]
-    assert legend(ax) == ["achieved", "would give the world"]
-
-
 def test_cost_and_gain_leave_out_what_is_undefined(ax):
     table = pd.DataFrame(
         {
@@ -98,19 +85,24 @@ def test_the_histogram_parts_items_by_what_the_stream_has_too_much_of(ax):
     assert legend(ax)[0] == "label over-represented in the stream"
 
 
-def test_labels_are_in_the_order_of_what_they_should_be_accepted_with(ax):
+def test_spreads_are_in_the_order_of_what_labels_should_reach_and_show_their_means(ax):
     table = pd.DataFrame(
-        {
-            "label": ["a"] * 5 + ["b"] * 5,
-            "accept_probability": [0.9] * 5 + [0.1, 0.2, 0.3, 0.4, 0.5],
-        }
+        {"label": ["a"] * 5 + ["b"] * 5, "kept": [0.9] * 5 + [0.1, 0.2, 0.3, 0.4, 0.5]}
     )
-    show.plot_acceptance_by_label(table, pd.Series({"a": 1.0, "b": 0.2, "never": 0.5}), ax=ax)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "never", "a"]
+    wanted = pd.Series({"a": 1.0, "b": 0.2, "never": 0.5})
+    show.plot_spread_by_label(table, "kept", targets=wanted, ax=ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "never", "b"]
     diamonds = [line.get_xdata() for line in ax.get_lines() if line.get_marker() == "D"]
     means = [places[0] for places in diamonds if len(places)]
-    assert means == [pytest.approx(0.3), pytest.approx(0.9)]
+    assert means == [pytest.approx(0.9), pytest.approx(0.3)]
+    assert ax.get_lines()[-1].get_xdata().tolist() == [1.0, 0.5, 0.2]
     assert legend(ax)[-1] == "label oracle"
+
+
+def test_spreads_without_targets_are_in_the_order_of_names(ax):
+    items = pd.DataFrame({"label": ["b", "a", "a"], "words": [2, 1, 3]})
+    show.plot_spread_by_label(items, "words", ax=ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_the_bound_shows_what_it_buys_and_what_it_costs(ax):
@@ -147,14 +139,6 @@ def test_a_confusion_writes_every_share_of_a_hundredth_or_more(ax):
     table = pd.DataFrame([[0.995, 0.005], [0.25, 0.75]], index=["a", "b"], columns=["a", "b"])
     show.plot_heat_map(table, number=".0%", least=0.01, ax=ax)
     assert sorted(filter(None, texts(ax))) == ["100%", "25%", "75%"]
-
-
-def test_lengths_of_sentences_by_label(ax):
-    items = pd.DataFrame({"label": ["b", "a", "a"], "caption": ["one two", "one", "one two three"]})
-    show.plot_sentence_lengths(items, ax=ax)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
-    medians = [line.get_xdata()[0] for line in ax.get_lines() if len(set(line.get_xdata())) == 1]
-    assert 2 in medians
 
 
 def test_sentences_are_cards_with_their_label_and_no_formula():

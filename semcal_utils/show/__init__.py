@@ -4,12 +4,7 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
-from semcal_utils.show.animation import (
-    Card,
-    Frame,
-    frame_places,
-    save_stream_animation,
-)
+from semcal_utils.show.animation import Card, Frame, frame_places, save_stream_animation
 from semcal_utils.show.artefacts import plot_artefact_argument
 from semcal_utils.show.bars import (
     plot_bars_with_intervals,
@@ -21,7 +16,6 @@ from semcal_utils.show.bars import (
 )
 from semcal_utils.show.bounds import plot_bound_curve
 from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
-from semcal_utils.show.captions import plot_forecast_frequencies
 from semcal_utils.show.choices import plot_bound_trade_off, plot_sharpening
 from semcal_utils.show.coin_panel import coin_panel
 from semcal_utils.show.coins import draw_coin_filter, plot_coin_stream
@@ -29,23 +23,18 @@ from semcal_utils.show.decision_wall import DecisionWall, decision_wall
 from semcal_utils.show.detection import (
     plot_auc_against_reduction,
     plot_claims,
-    plot_league,
     plot_precision_recall,
     plot_roc,
-    plot_seeds,
 )
-from semcal_utils.show.distributions import (
-    plot_acceptance_by_label,
-    plot_log_ratio_histogram,
+from semcal_utils.show.distributions import plot_log_ratio_histogram
+from semcal_utils.show.dots import (
+    plot_dots_by_label,
+    plot_dots_with_intervals,
+    plot_spread_by_label,
 )
 from semcal_utils.show.flowing import moving_picture_html, stream_frames
 from semcal_utils.show.heat_maps import plot_heat_map, plot_relative_table
-from semcal_utils.show.items import (
-    plot_captioned_pictures,
-    plot_captioned_sounds,
-    plot_sentence_lengths,
-    plot_sentences,
-)
+from semcal_utils.show.items import plot_captioned_pictures, plot_captioned_sounds, plot_sentences
 from semcal_utils.show.lines import (
     plot_alarm_paths,
     plot_alarm_times,
@@ -60,11 +49,7 @@ from semcal_utils.show.reliability import (
     plot_labels_needed,
     plot_reliability,
 )
-from semcal_utils.show.results import (
-    plot_cost_and_gain,
-    plot_expected_against_achieved,
-)
-from semcal_utils.show.starts import STARTS, plot_starts
+from semcal_utils.show.results import plot_cost_and_gain
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
 from semcal_utils.show.stream_words import stream_words
 from semcal_utils.show.style import (
@@ -76,11 +61,8 @@ from semcal_utils.show.style import (
     percent,
     use_style,
 )
-from semcal_utils.show.summary import plot_models_and_rivals, plot_same_shape
-from semcal_utils.show.training import (
-    plot_captioner_progress,
-    plot_loss_curves,
-)
+from semcal_utils.show.summary import plot_same_shape
+from semcal_utils.show.training import plot_captioner_progress, plot_loss_curves
 from semcal_utils.show.word_shares import WordShare, word_shares
 from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
 from semcal_utils.show.world_panel import world_panel
@@ -89,7 +71,6 @@ __all__ = [
     "COLOURS",
     "HEADLESS_VARIABLE",
     "RECIPE_COLOURS",
-    "STARTS",
     "CaptionSaliency",
     "Card",
     "DecisionWall",
@@ -109,7 +90,6 @@ __all__ = [
     "panel_grid",
     "percent",
     "plot_acceptance_against_oracle",
-    "plot_acceptance_by_label",
     "plot_alarm_paths",
     "plot_alarm_times",
     "plot_artefact_argument",
@@ -124,19 +104,17 @@ __all__ = [
     "plot_coin_stream",
     "plot_convergence",
     "plot_cost_and_gain",
-    "plot_expected_against_achieved",
+    "plot_dots_by_label",
+    "plot_dots_with_intervals",
     "plot_few_labels",
-    "plot_forecast_frequencies",
     "plot_heat_map",
     "plot_kept_divergence",
     "plot_label_bars",
     "plot_labels_needed",
-    "plot_league",
     "plot_lines_by_world",
     "plot_lines_with_bands",
     "plot_log_ratio_histogram",
     "plot_loss_curves",
-    "plot_models_and_rivals",
     "plot_precision_recall",
     "plot_ranked_bars",
     "plot_recipes",
@@ -144,11 +122,9 @@ __all__ = [
     "plot_reliability",
     "plot_roc",
     "plot_same_shape",
-    "plot_seeds",
-    "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
-    "plot_starts",
+    "plot_spread_by_label",
     "plot_token_contributions",
     "plot_token_log_probs",
     "plot_verdicts",

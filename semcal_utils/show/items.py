@@ -8,12 +8,11 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from semcal_utils.show.style import COLOURS, frame_or_new
+from semcal_utils.show.style import COLOURS
 
 
 def plot_captioned_pictures(
@@ -130,36 +129,6 @@ def _wrapped(text: str, letters: int, most: int = 4) -> str:
         "\n".join(textwrap.wrap(line, letters, max_lines=most, placeholder=" …"))
         for line in shown.replace("$", r"\$").split("\n")
     )
-
-
-def plot_sentence_lengths(items: pd.DataFrame, *, ax: Any = None) -> Any:
-    """Draw how many words the captions of each label have.
-
-    Args:
-        items: Columns `label` and `caption`.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax)
-    words = items["caption"].str.split().str.len()
-    longest = int(words.quantile(0.995))
-    labels = sorted(items["label"].unique())
-    data = [words[items["label"] == label].clip(upper=longest) for label in labels]
-    ax.boxplot(
-        data,
-        vert=False,
-        widths=0.55,
-        showfliers=False,
-        patch_artist=True,
-        boxprops={"facecolor": "#F6DFA4", "edgecolor": COLOURS["general"]},
-        medianprops={"color": COLOURS["ink"], "linewidth": 1.6},
-        whiskerprops={"color": COLOURS["general"]},
-        capprops={"color": COLOURS["general"]},
-        tick_labels=labels,
-    )
-    ax.set(xlabel="words in a caption")
-    ax.grid(axis="x")
-    ax.grid(axis="y", visible=False)
-    return ax
 
 
 def plot_sentences(sentences: Sequence[str], labels: Sequence[str]) -> Figure:

@@ -10,37 +10,6 @@ from matplotlib.ticker import PercentFormatter
 from semcal_utils.show.style import COLOURS, frame_or_new, legend_above, percent
 
 
-def plot_expected_against_achieved(by_label: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each label's acceptance beside the one that would give the world at this pass rate.
-
-    Args:
-        by_label: Index: labels; columns `expected_acceptance` and `achieved_acceptance`.
-        ax: Frame to draw in.
-    """
-    ax = frame_or_new(ax, 7.2, 4.0)
-    table = by_label.sort_values("expected_acceptance")
-    expected, achieved = table["expected_acceptance"], table["achieved_acceptance"]
-    places = np.arange(len(table))
-    ax.hlines(places, expected, achieved, color=COLOURS["filtered"], linewidth=3, alpha=0.5)
-    ax.plot(achieved, places, "o", color=COLOURS["filtered"], markersize=8, label="achieved")
-    ax.plot(
-        expected,
-        places,
-        "|",
-        color=COLOURS["ink"],
-        markersize=15,
-        markeredgewidth=2,
-        label="would give the world",
-    )
-    ax.set_yticks(places, table.index)
-    ax.set(xlabel="mean acceptance probability of the label")
-    ax.set_xlim(0, None)
-    ax.grid(axis="x")
-    ax.grid(axis="y", visible=False)
-    legend_above(ax)
-    return ax
-
-
 def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Draw deception reduction against pass rate, with a line to each label oracle.
 
