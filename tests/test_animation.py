@@ -98,15 +98,3 @@ def test_pictures_of_kept_items_keep_their_colours_and_others_pale():
 def test_a_stream_without_items_is_refused():
     with pytest.raises(ValueError, match="no item to animate"):
         show.stream_frames(replay(0), count=4)
-
-
-def test_the_alarm_figures_show_their_shares_and_the_line():
-    paths = {"deceptive": np.cumsum(np.ones((20, 50)), axis=1), "honest": np.zeros((20, 50))}
-    ax = show.plot_alarm_paths(paths, alpha=0.05)
-    assert any(text.get_text() == "alarm: E = 20" for text in ax.texts)
-    times = {"honest": np.full(10, np.inf), "severe": np.r_[np.full(5, 3.0), np.full(5, 40.0)]}
-    ax = show.plot_alarm_times(times, items=100, alpha=0.05)
-    severe = next(line for line in ax.lines if line.get_label() == "severe")
-    assert severe.get_ydata()[-1] == 1.0
-    assert np.interp(10, severe.get_xdata(), severe.get_ydata()) == 0.5
-    plt.close("all")

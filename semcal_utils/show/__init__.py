@@ -14,19 +14,19 @@ from semcal_utils.show.bars import (
     plot_recipes,
     plot_verdicts,
 )
-from semcal_utils.show.bounds import plot_bound_curve
 from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
-from semcal_utils.show.choices import plot_bound_trade_off, plot_sharpening
+from semcal_utils.show.clouds import plot_auc_against_reduction, plot_cost_and_gain, plot_histograms
 from semcal_utils.show.coin_panel import coin_panel
 from semcal_utils.show.coins import draw_coin_filter, plot_coin_stream
-from semcal_utils.show.decision_wall import DecisionWall, decision_wall
-from semcal_utils.show.detection import (
-    plot_auc_against_reduction,
-    plot_claims,
+from semcal_utils.show.curves import (
+    plot_against_diagonal,
+    plot_bound_curve,
+    plot_labels_needed,
     plot_precision_recall,
     plot_roc,
+    plot_sharpening,
 )
-from semcal_utils.show.distributions import plot_log_ratio_histogram
+from semcal_utils.show.decision_wall import DecisionWall, decision_wall
 from semcal_utils.show.dots import (
     plot_dots_by_label,
     plot_dots_with_intervals,
@@ -44,12 +44,6 @@ from semcal_utils.show.lines import (
     plot_lines_with_bands,
 )
 from semcal_utils.show.panels import HEADLESS_VARIABLE, is_headless, panel
-from semcal_utils.show.reliability import (
-    plot_acceptance_against_oracle,
-    plot_labels_needed,
-    plot_reliability,
-)
-from semcal_utils.show.results import plot_cost_and_gain
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
 from semcal_utils.show.stream_words import stream_words
 from semcal_utils.show.style import (
@@ -61,7 +55,6 @@ from semcal_utils.show.style import (
     percent,
     use_style,
 )
-from semcal_utils.show.summary import plot_same_shape
 from semcal_utils.show.training import plot_captioner_progress, plot_loss_curves
 from semcal_utils.show.word_shares import WordShare, word_shares
 from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
@@ -89,18 +82,16 @@ __all__ = [
     "panel",
     "panel_grid",
     "percent",
-    "plot_acceptance_against_oracle",
+    "plot_against_diagonal",
     "plot_alarm_paths",
     "plot_alarm_times",
     "plot_artefact_argument",
     "plot_auc_against_reduction",
     "plot_bars_with_intervals",
     "plot_bound_curve",
-    "plot_bound_trade_off",
     "plot_captioned_pictures",
     "plot_captioned_sounds",
     "plot_captioner_progress",
-    "plot_claims",
     "plot_coin_stream",
     "plot_convergence",
     "plot_cost_and_gain",
@@ -108,20 +99,18 @@ __all__ = [
     "plot_dots_with_intervals",
     "plot_few_labels",
     "plot_heat_map",
+    "plot_histograms",
     "plot_kept_divergence",
     "plot_label_bars",
     "plot_labels_needed",
     "plot_lines_by_world",
     "plot_lines_with_bands",
-    "plot_log_ratio_histogram",
     "plot_loss_curves",
     "plot_precision_recall",
     "plot_ranked_bars",
     "plot_recipes",
     "plot_relative_table",
-    "plot_reliability",
     "plot_roc",
-    "plot_same_shape",
     "plot_sentences",
     "plot_sharpening",
     "plot_spread_by_label",

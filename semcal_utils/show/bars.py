@@ -131,7 +131,8 @@ def plot_bars_with_intervals(
     ax.set_xticks(range(len(groups)), groups)
     ax.set_xlim(-0.55, len(groups) - 0.45)
     ax.set_ylim(min(0.0, float(np.nanmin([0.0, *table["low"]]))), 1.06)
-    percent(ax)
+    if number.endswith("%"):
+        percent(ax)
     legend_above(ax, 6)
     return ax
 
