@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from semcal_utils import show
+from semcal_utils.show.coin_stream import draw_coin_filter
 
 
 def texts(ax):
@@ -85,6 +86,6 @@ def test_a_coin_stream_shows_every_coin(ax):
 
 
 def test_the_coin_filter_states_its_pass_rate():
-    drawing = show.draw_coin_filter(0.8, 0.5, 1.0, rng=np.random.default_rng(0))
+    drawing = draw_coin_filter(0.8, 0.5, 1.0, rng=np.random.default_rng(0))
     assert repr(drawing).startswith("bound M 2.50 (heads kept 25%, tails 100%), pass rate 40%")
     assert drawing.html.count("<circle") == 240 + 4

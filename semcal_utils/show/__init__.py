@@ -4,7 +4,7 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
-from semcal_utils.show.animation import Card, Frame, frame_places, save_stream_animation
+from semcal_utils.show.animation import save_stream_animation
 from semcal_utils.show.artefacts import plot_artefact_argument
 from semcal_utils.show.bars import (
     plot_bars_with_intervals,
@@ -14,10 +14,9 @@ from semcal_utils.show.bars import (
     plot_recipes,
     plot_verdicts,
 )
-from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
+from semcal_utils.show.caption_words import explain_caption
 from semcal_utils.show.clouds import plot_auc_against_reduction, plot_cost_and_gain, plot_histograms
-from semcal_utils.show.coin_panel import coin_panel
-from semcal_utils.show.coins import draw_coin_filter, plot_coin_stream
+from semcal_utils.show.coin_stream import coin_panel, plot_coin_stream
 from semcal_utils.show.curves import (
     plot_against_diagonal,
     plot_bound_curve,
@@ -26,7 +25,7 @@ from semcal_utils.show.curves import (
     plot_roc,
     plot_sharpening,
 )
-from semcal_utils.show.decision_wall import DecisionWall, decision_wall
+from semcal_utils.show.decision_wall import decision_wall
 from semcal_utils.show.dots import (
     plot_dots_by_label,
     plot_dots_with_intervals,
@@ -43,7 +42,6 @@ from semcal_utils.show.lines import (
     plot_lines_by_world,
     plot_lines_with_bands,
 )
-from semcal_utils.show.panels import HEADLESS_VARIABLE, is_headless, panel
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
 from semcal_utils.show.stream_words import stream_words
 from semcal_utils.show.style import (
@@ -56,30 +54,20 @@ from semcal_utils.show.style import (
     use_style,
 )
 from semcal_utils.show.training import plot_captioner_progress, plot_loss_curves
-from semcal_utils.show.word_shares import WordShare, word_shares
+from semcal_utils.show.word_shares import word_shares
 from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
 from semcal_utils.show.world_panel import world_panel
 
 __all__ = [
     "COLOURS",
-    "HEADLESS_VARIABLE",
     "RECIPE_COLOURS",
-    "CaptionSaliency",
-    "Card",
-    "DecisionWall",
-    "Frame",
     "RecordedStreams",
-    "WordShare",
     "coin_panel",
     "colours_of",
     "decision_wall",
-    "draw_coin_filter",
     "explain_caption",
-    "frame_places",
-    "is_headless",
     "moving_picture_html",
     "new_figure",
-    "panel",
     "panel_grid",
     "percent",
     "plot_against_diagonal",

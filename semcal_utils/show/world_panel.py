@@ -11,8 +11,8 @@ import pandas as pd
 
 from semcal_utils.rejection.stream_replay import StreamReplay
 from semcal_utils.show.html import visible_text
-from semcal_utils.show.moments import draw_moment
 from semcal_utils.show.panels import is_headless, panel
+from semcal_utils.show.replayed_stream import draw_replayed_stream
 from semcal_utils.show.svg import Drawing
 
 MOST_SLIDERS = 12
@@ -51,7 +51,7 @@ def world_panel(
     def draw(start: str, **values: float) -> Drawing:
         world = redrawn_world(worlds[start], dict(zip(held, values.values(), strict=True)))
         replay = filtered_towards(stream, general, world, seed=seed, alpha=alpha)
-        return draw_moment(replay.moment(len(replay)))
+        return draw_replayed_stream(replay.moment(len(replay)))
 
     def restart(change: Mapping[str, str]) -> None:
         for label, control in zip(held, weights, strict=True):

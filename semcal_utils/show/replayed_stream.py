@@ -22,7 +22,7 @@ LONGEST_CAPTION = 110
 """Letters of a caption in the list; what is cut is marked by an ellipsis."""
 
 
-def draw_moment(moment: StreamMoment, *, most: float | None = None) -> Drawing:
+def draw_replayed_stream(moment: StreamMoment, *, most: float | None = None) -> Drawing:
     """Draw a stream after some items.
 
     Args:
@@ -32,7 +32,7 @@ def draw_moment(moment: StreamMoment, *, most: float | None = None) -> Drawing:
     Returns:
         The drawing; captions and labels are escaped.
     """
-    facts = moment_facts(moment)
+    facts = replay_facts(moment)
     frequencies = moment.frequencies.rename(index=visible_text)
     bars = label_bars_svg(frequencies, most=most)
     evidence = evidence_svg(moment.evidence, alarm=alarm_line(moment.alpha))
@@ -45,7 +45,7 @@ def draw_moment(moment: StreamMoment, *, most: float | None = None) -> Drawing:
     return Drawing(framed(tiles_html(facts), pictures, _latest_html(moment.latest)), told)
 
 
-def moment_facts(moment: StreamMoment) -> list[tuple[str, str, str]]:
+def replay_facts(moment: StreamMoment) -> list[tuple[str, str, str]]:
     """Return the numbers of a moment: name, number, remark."""
     report = moment.report
     before, after = report["deception_stream"], report["deception_kept"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from semcal_utils.show.panels import panel, slider
 from semcal_utils.show.style import COLOURS, frame_or_new, legend_above
 from semcal_utils.show.svg import Drawing, framed, label_bars_svg, svg, tiles_html
 
@@ -123,4 +124,25 @@ def _coin(x: float, y: float, side: str, kept: bool) -> str:
     return (
         f'<circle cx="{x}" cy="{y}" r="{7 if kept else 5.5}" fill="{fill}" '
         f'stroke="{COLOURS[side]}" stroke-width="1.3"{faint}/>'
+    )
+
+
+def coin_panel(*, seed: int = 0) -> None:
+    """Show the coin with sliders for the stream, the world and the bound.
+
+    Args:
+        seed: flips the coins; the same coins for every setting of the sliders.
+    """
+
+    def draw(general_heads: float, real_heads: float, share_of_bound: float) -> Drawing:
+        rng = np.random.default_rng(seed)
+        return draw_coin_filter(general_heads, real_heads, share_of_bound, rng=rng)
+
+    panel(
+        draw,
+        {
+            "general_heads": slider("heads in the stream", 0.8, 0.02, 0.98),
+            "real_heads": slider("heads in the world", 0.5, 0.02, 0.98),
+            "share_of_bound": slider("share of the exact log bound", 1.0, 0.0, 1.0),
+        },
     )
