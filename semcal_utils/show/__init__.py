@@ -31,7 +31,6 @@ from semcal_utils.show.dots import (
     plot_dots_with_intervals,
     plot_spread_by_label,
 )
-from semcal_utils.show.flowing import moving_picture_html, stream_frames
 from semcal_utils.show.heat_maps import plot_heat_map, plot_relative_table
 from semcal_utils.show.items import plot_captioned_pictures, plot_captioned_sounds, plot_sentences
 from semcal_utils.show.lines import (
@@ -42,6 +41,7 @@ from semcal_utils.show.lines import (
     plot_lines_by_world,
     plot_lines_with_bands,
 )
+from semcal_utils.show.stream_frames import moving_picture_html, stream_frames
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
 from semcal_utils.show.stream_words import stream_words
 from semcal_utils.show.style import (

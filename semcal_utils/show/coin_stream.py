@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from semcal_utils.show.html import framed
 from semcal_utils.show.panels import panel, slider
 from semcal_utils.show.style import COLOURS, frame_or_new, legend_above
-from semcal_utils.show.svg import Drawing, framed, label_bars_svg, svg, tiles_html
+from semcal_utils.show.svg import Drawing, label_bars_svg, svg, tiles_html
 
 
 def plot_coin_stream(

@@ -8,11 +8,10 @@ import pandas as pd
 
 from semcal_utils.rejection.running_estimates import RunningEstimate
 from semcal_utils.rejection.stream_replay import StreamMoment, alarm_line
-from semcal_utils.show.html import content, verdict_html, visible_text
+from semcal_utils.show.html import content, framed, verdict_html, visible_text
 from semcal_utils.show.svg import (
     Drawing,
     evidence_svg,
-    framed,
     label_bars_svg,
     power_of_ten,
     tiles_html,

@@ -24,11 +24,6 @@ LOWEST_TENS, HIGHEST_TENS = 6, 12
 """The axis of evidence reaches from 10^-6 to 10^12; what lies beyond runs along its edge."""
 
 _QUIET = 'fill="currentColor" fill-opacity=".72"'
-_FRAME = (
-    '<div class="tex2jax_ignore mathjax_ignore" style="font-family:system-ui,sans-serif;'
-    "font-size:13px;line-height:1.4;color:inherit;max-width:100%;"
-    '-webkit-print-color-adjust:exact;print-color-adjust:exact">{}</div>'
-)
 
 
 @dataclass(frozen=True)
@@ -48,11 +43,6 @@ class Drawing:
 
     def __repr__(self) -> str:
         return self.text
-
-
-def framed(*parts: str) -> str:
-    """Join parts of a picture in the frame that all of them share."""
-    return _FRAME.format("".join(parts))
 
 
 def svg(width: float, height: float, told: str, *shapes: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-import wave
 from typing import Any
 
 import numpy as np
+from IPython.display import Audio
 from numpy.typing import NDArray
 
 from semcal_utils.media.readers import SAMPLING_RATE, UnusableItem, read_picture, read_sound
@@ -54,8 +54,9 @@ def picture_html(picture: Any) -> str:
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     file = io.BytesIO()
     small.save(file, format="PNG", optimize=True)
+    encoded = base64.b64encode(file.getvalue()).decode("ascii")
     return (
-        f'<img alt="picture" src="data:image/png;base64,{_base64(file.getvalue())}" '
+        f'<img alt="picture" src="data:image/png;base64,{encoded}" '
         'style="display:block;width:100%;max-width:224px;height:auto;margin:0 auto 6px;'
         'border-radius:4px">'
     )
@@ -70,17 +71,12 @@ def sound_html(sound: Any) -> str:
     Returns:
         HTML.
     """
-    samples = read_sound(sound)
-    file = io.BytesIO()
-    with wave.open(file, "wb") as written:
-        written.setnchannels(1)
-        written.setsampwidth(2)
-        written.setframerate(SAMPLING_RATE)
-        written.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    samples = np.clip(read_sound(sound), -1, 1)
+    address = Audio(samples, rate=SAMPLING_RATE, normalize=False).src_attr()
     return (
         f"{_loudness_svg(samples)}"
         f'<audio controls preload="metadata" style="width:100%;height:32px;margin-bottom:6px" '
-        f'src="data:audio/wav;base64,{_base64(file.getvalue())}"></audio>'
+        f'src="{address}"></audio>'
     )
 
 
@@ -98,7 +94,3 @@ def _loudness_svg(samples: NDArray[np.float32]) -> str:
         'style="display:block;width:100%;height:40px" fill="currentColor" '
         f'preserveAspectRatio="none">{bars}</svg>'
     )
-
-
-def _base64(file: bytes) -> str:
-    return base64.b64encode(file).decode("ascii")
