@@ -43,7 +43,6 @@ from semcal_utils.show.lines import (
 )
 from semcal_utils.show.stream_frames import moving_picture_html, stream_frames
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
-from semcal_utils.show.stream_words import stream_words
 from semcal_utils.show.style import (
     COLOURS,
     RECIPE_COLOURS,
@@ -54,7 +53,7 @@ from semcal_utils.show.style import (
     use_style,
 )
 from semcal_utils.show.training import plot_captioner_progress, plot_loss_curves
-from semcal_utils.show.word_shares import word_shares
+from semcal_utils.show.word_shares import stream_words, word_shares
 from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
 from semcal_utils.show.world_panel import world_panel
 

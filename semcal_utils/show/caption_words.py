@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from semcal_utils.acceptance import accept_probability as acceptance_curve
-from semcal_utils.acceptance import nucleus_mask
 from semcal_utils.show import html as markup
+from semcal_utils.show.escaping import visible_text
 from semcal_utils.show.word_shares import WordShare, word_shares
 
 
@@ -69,7 +69,7 @@ class CaptionSaliency:
         if self.accept_probability is not None:
             parts.append(f"acceptance {self.accept_probability:.3f}")
         if self.accepted is not None:
-            reason = f" ({markup.visible_text(self.reason)})" if self.reason else ""
+            reason = f" ({visible_text(self.reason)})" if self.reason else ""
             parts.append("kept" if self.accepted else f"dropped{reason}")
         return f"{words}\n{', '.join(parts)}"
 
@@ -110,11 +110,8 @@ def explain_caption(
     Raises:
         ValueError: if the lists differ in length.
     """
-    counted = None
-    if top_p is not None and len(tokens):
-        counted = nucleus_mask(np.subtract(log_prob_real, log_prob_general), top_p)
     shares = word_shares(
-        tokens, log_prob_general, log_prob_real, counted=counted, power=power, log_ratio=log_ratio
+        tokens, log_prob_general, log_prob_real, top_p=top_p, power=power, log_ratio=log_ratio
     )
     total = float(np.sum([share.share for share in shares])) if log_ratio is None else log_ratio
     if accept_probability is None and log_bound is not None:
@@ -125,7 +122,7 @@ def explain_caption(
 
 
 def _plain(share: WordShare) -> str:
-    name = markup.visible_text(share.text) if share.kind == "word" else f"<{share.kind}>"
+    name = visible_text(share.text) if share.kind == "word" else f"<{share.kind}>"
     number = markup.arrow(share.share)
     if share.clipped:
         number = "clipped" if share.clipped == share.tokens else f"{number}, part clipped"

@@ -11,11 +11,14 @@ import pandas as pd
 
 from semcal_utils.show import html as markup
 from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
+from semcal_utils.show.escaping import content, visible_text
 from semcal_utils.show.wall_media import medium_html
-from semcal_utils.show.word_shares import text_of_tokens
+from semcal_utils.show.word_shares import require_columns, text_of_tokens
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+SCORED = ["tokens", "log_prob_general", "log_prob_real"]
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,9 @@ class DecisionWall:
     def __repr__(self) -> str:
         lines = []
         for card in self.cards:
-            name = markup.visible_text(f"{card.item_id} {card.label}".strip())
-            told = repr(card.saliency) if card.saliency else markup.visible_text(card.caption)
-            reason = f" ({markup.visible_text(card.reason)})" if card.reason else ""
+            name = visible_text(f"{card.item_id} {card.label}".strip())
+            told = repr(card.saliency) if card.saliency else visible_text(card.caption)
+            reason = f" ({visible_text(card.reason)})" if card.reason else ""
             lines.append(f"[{'kept' if card.accepted else 'dropped'}] {name}{reason}\n{told}")
         return "\n\n".join(lines) or "(no items)"
 
@@ -82,15 +85,15 @@ class DecisionWall:
         if card.saliency:
             caption = card.saliency.body_html(self.scale, verdict=False)
         else:
-            caption = f"<div>{markup.content(card.caption)}</div>"
-        label = f" · {markup.content(card.label)}" if card.label else ""
-        reason = f"<br>{markup.content(card.reason)}" if card.reason else ""
+            caption = f"<div>{content(card.caption)}</div>"
+        label = f" · {content(card.label)}" if card.label else ""
+        reason = f"<br>{content(card.reason)}" if card.reason else ""
         return (
             '<div style="border:1px solid rgba(128,128,128,.45);border-left:5px '
             f"{'solid' if card.accepted else 'dotted'} {colour};border-radius:6px;padding:6px 8px;"
             f'break-inside:avoid;min-width:0">{card.medium}{caption}'
             f'<div dir="ltr" style="font-size:10px;opacity:.75;overflow-wrap:anywhere">'
-            f"{markup.content(card.item_id)}{label}{reason}</div></div>"
+            f"{content(card.item_id)}{label}{reason}</div></div>"
         )
 
 
@@ -124,9 +127,8 @@ def decision_wall(
     Raises:
         ValueError: if a column is lacking.
     """
-    _require(decisions, ["item_id", "accepted"], "decisions")
-    scored = ["item_id", "tokens", "log_prob_general", "log_prob_real"]
-    _require(token_log_probs, scored, "token_log_probs")
+    require_columns(decisions, ["item_id", "accepted"], "decisions")
+    require_columns(token_log_probs, ["item_id", *SCORED], "token_log_probs")
     accepted = decisions["accepted"].astype(bool)
     shown = pd.concat([decisions[accepted].head(kept), decisions[~accepted].head(dropped)])
     tokens = token_log_probs[token_log_probs["item_id"].isin(shown["item_id"])]
@@ -134,25 +136,16 @@ def decision_wall(
     media = _media(items, shown["item_id"].tolist())
     cards = []
     for row in shown.to_dict("records"):
-        item_id = row["item_id"]
-        reason = str(row.get("reason") or "")
-        ratio = row.get("log_ratio")
+        item_id, ratio, label = row["item_id"], row.get("log_ratio"), row.get("label")
         saliency, caption = None, ""
         if item_id in tokens.index:
-            parts = tokens.loc[item_id]
-            caption = text_of_tokens(parts["tokens"])
-        if item_id in tokens.index and (ratio is None or math.isfinite(ratio)):
-            saliency = explain_caption(
-                parts["tokens"],
-                parts["log_prob_general"],
-                parts["log_prob_real"],
-                log_bound=log_bound,
-                log_ratio=ratio,
-                accept_probability=row.get("accept_probability"),
-                power=power,
-                top_p=top_p,
-            )
-        label = row.get("label")
+            pieces, general, real = tokens.loc[item_id, SCORED]
+            caption = text_of_tokens(pieces)
+            if ratio is None or math.isfinite(ratio):
+                probability = row.get("accept_probability")
+                explained = {"log_bound": log_bound, "power": power, "top_p": top_p}
+                explained |= {"log_ratio": ratio, "accept_probability": probability}
+                saliency = explain_caption(pieces, general, real, **explained)
         cards.append(
             DecisionCard(
                 item_id=str(item_id),
@@ -160,7 +153,7 @@ def decision_wall(
                 caption=caption,
                 saliency=saliency,
                 accepted=bool(row["accepted"]),
-                reason=reason,
+                reason=str(row.get("reason") or ""),
                 medium=media.get(item_id, ""),
             )
         )
@@ -178,9 +171,3 @@ def _media(items: Dataset | None, item_ids: Sequence[str]) -> dict[str, str]:
     places = {one: place for place, one in enumerate(items["item_id"]) if one in wanted}
     column = items.select_columns(kinds[:1])
     return {one: medium_html(kinds[0], column[place][kinds[0]]) for one, place in places.items()}
-
-
-def _require(table: pd.DataFrame, needed: Sequence[str], name: str) -> None:
-    lacking = [column for column in needed if column not in table]
-    if lacking:
-        raise ValueError(f"{name} lacks the column(s) {', '.join(lacking)}.")

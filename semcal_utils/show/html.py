@@ -6,12 +6,12 @@ markup reads well in light and dark themes and on paper. Zero is the bare ground
 
 from __future__ import annotations
 
-import html
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from semcal_utils.show.escaping import content, escaped
 from semcal_utils.show.word_shares import WordShare
 
 GENERAL = "230,159,0"
@@ -29,49 +29,6 @@ _FRAME = (
     "font-size:14px;line-height:1.35;color:inherit;max-width:100%;"
     '-webkit-print-color-adjust:exact;print-color-adjust:exact">{}</div>'
 )
-
-
-def visible_text(text: str) -> str:
-    """Return text in which no character can hide or reorder others.
-
-    Control characters and direction marks become their code points in brackets, lone surrogates the
-    replacement character. Everything else, joiners of emoji included, stays.
-
-    Args:
-        text: untrusted text.
-
-    Returns:
-        Text of printable characters; not yet escaped for HTML.
-    """
-    return "".join(_visible(character) for character in text)
-
-
-def escaped(text: str) -> str:
-    """Return untrusted text for HTML, in content or in a double-quoted attribute.
-
-    Args:
-        text: untrusted text.
-
-    Returns:
-        Text with no markup of its own.
-    """
-    return html.escape(visible_text(text), quote=True)
-
-
-def content(text: str) -> str:
-    """Return untrusted text for an element's content, with marks of mathematics set apart.
-
-    Args:
-        text: untrusted text.
-
-    Returns:
-        Escaped text in which each dollar sign and backslash is an element of its own, so that no
-        renderer takes what follows for a formula.
-    """
-    safe = escaped(text)
-    for mark in ("$", "\\"):
-        safe = safe.replace(mark, f"<span>{mark}</span>")
-    return safe
 
 
 def direction(text: str) -> str:
@@ -238,17 +195,3 @@ def _chip(name: str) -> str:
         '<span style="border:1px solid currentColor;border-radius:9px;padding:0 6px;'
         f'font-size:11px">{name}</span>'
     )
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"
-    kind = unicodedata.category(character)
-    reorders = unicodedata.bidirectional(character) in _OVERRIDES or code in (0x200E, 0x200F, 0x61C)
-    if kind in ("Cc", "Zl", "Zp") or reorders:
-        return f"[U+{code:04X}]"
-    return character
-
-
-_OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

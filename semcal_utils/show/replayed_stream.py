@@ -8,7 +8,8 @@ import pandas as pd
 
 from semcal_utils.rejection.running_estimates import RunningEstimate
 from semcal_utils.rejection.stream_replay import StreamMoment, alarm_line
-from semcal_utils.show.html import content, framed, verdict_html, visible_text
+from semcal_utils.show.escaping import content, visible_text
+from semcal_utils.show.html import framed, verdict_html
 from semcal_utils.show.svg import (
     Drawing,
     evidence_svg,

@@ -11,7 +11,7 @@ from IPython.display import Audio
 from numpy.typing import NDArray
 
 from semcal_utils.media.readers import SAMPLING_RATE, UnusableItem, read_picture, read_sound
-from semcal_utils.show.html import content
+from semcal_utils.show.escaping import content
 
 LONGEST_SIDE = 224
 """Pixels of a shown picture."""

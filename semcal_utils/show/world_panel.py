@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from semcal_utils.rejection.stream_replay import StreamReplay
-from semcal_utils.show.html import visible_text
+from semcal_utils.show.escaping import visible_text
 from semcal_utils.show.panels import is_headless, panel
 from semcal_utils.show.replayed_stream import draw_replayed_stream
 from semcal_utils.show.svg import Drawing
