@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from semcal_utils.show.html import framed
 from semcal_utils.show.panels import panel, slider
 from semcal_utils.show.style import COLOURS, frame_or_new, legend_above
-from semcal_utils.show.svg import Drawing, label_bars_svg, svg, tiles_html
+from semcal_utils.show.svg import TITLE, Drawing, label_bars_svg, shape, svg, tiles_html
 
 
 def plot_coin_stream(
@@ -103,7 +103,7 @@ def draw_coin_filter(
 
 def _coins_svg(is_heads: np.ndarray, accepted: np.ndarray, columns: int = 24) -> str:
     rows = -(-len(is_heads) // columns)
-    shapes = ['<text x="0" y="14" font-weight="600" fill="currentColor">coins of the stream</text>']
+    shapes = [shape("text", "coins of the stream", y=14, **TITLE)]
     named = [
         ("heads, kept", 190, "general", True),
         ("dropped", 286, "general", False),
@@ -112,20 +112,17 @@ def _coins_svg(is_heads: np.ndarray, accepted: np.ndarray, columns: int = 24) ->
     ]
     for name, x, side, kept in named:
         shapes.append(_coin(x, 10, side, kept))
-        shapes.append(f'<text x="{x + 12}" y="14" fill="currentColor">{name}</text>')
+        shapes.append(shape("text", name, x=x + 12, y=14, fill="currentColor"))
     for place, (heads, kept) in enumerate(zip(is_heads, accepted, strict=True)):
         x, y = 12 + 23 * (place % columns), 40 + 20 * (place // columns)
-        shapes.append(_coin(x, y, "general" if heads else "real", bool(kept)))
+        shapes.append(_coin(x, y, "general" if heads else "real", kept))
     return svg(560, 50 + 20 * rows, "coins in order of arrival, hollow where dropped", *shapes)
 
 
 def _coin(x: float, y: float, side: str, kept: bool) -> str:
-    fill = COLOURS[side] if kept else "none"
-    faint = "" if kept else ' stroke-opacity=".6"'
-    return (
-        f'<circle cx="{x}" cy="{y}" r="{7 if kept else 5.5}" fill="{fill}" '
-        f'stroke="{COLOURS[side]}" stroke-width="1.3"{faint}/>'
-    )
+    colour = COLOURS[side]
+    look = {"r": 7, "fill": colour} if kept else {"r": 5.5, "fill": "none", "stroke_opacity": 0.6}
+    return shape("circle", cx=x, cy=y, stroke=colour, stroke_width=1.3, **look)
 
 
 def coin_panel(*, seed: int = 0) -> None:

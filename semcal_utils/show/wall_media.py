@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from semcal_utils.media.readers import SAMPLING_RATE, UnusableItem, read_picture, read_sound
 from semcal_utils.show.escaping import content
+from semcal_utils.show.svg import shape
 
 LONGEST_SIDE = 224
 """Pixels of a shown picture."""
@@ -85,12 +86,11 @@ def _loudness_svg(samples: NDArray[np.float32]) -> str:
     peaks = np.array([float(piece.max()) if piece.size else 0.0 for piece in pieces])
     heights = 1 + 38 * peaks / max(float(peaks.max()), 1e-9)
     bars = "".join(
-        f'<rect x="{4 * place}" y="{20 - height / 2:.1f}" width="3" height="{height:.1f}"/>'
+        shape("rect", x=4 * place, y=float(20 - height / 2), width=3, height=float(height))
         for place, height in enumerate(heights)
     )
-    seconds = len(samples) / SAMPLING_RATE
-    return (
-        f'<svg viewBox="0 0 {4 * BARS} 40" role="img" aria-label="sound of {seconds:.1f} s" '
-        'style="display:block;width:100%;height:40px" fill="currentColor" '
-        f'preserveAspectRatio="none">{bars}</svg>'
-    )
+    return shape(
+        "svg", bars, viewBox=f"0 0 {4 * BARS} 40", role="img", preserveAspectRatio="none",
+        aria_label=f"sound of {len(samples) / SAMPLING_RATE:.1f} s", fill="currentColor",
+        style="display:block;width:100%;height:40px",
+    )  # fmt: skip
