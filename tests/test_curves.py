@@ -57,8 +57,10 @@ def test_lines_run_over_their_bands_and_leave_undefined_points_out(ax):
         {"strength": [1.0, 0.0, 0.5], "method": "m", "reduction": [0.5, 0.9, np.nan]}
     )
     show.plot_lines_with_bands(rows.assign(low=0.1, high=1.0), "strength", "method", ax=ax)
-    assert ax.lines[0].get_ydata().tolist() == [0.9, 0.5]
-    assert labels(ax) == ["m"]
+    show.plot_lines_with_bands(rows, "strength", "method", low=None, ax=ax)
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[0.9, 0.5]] * 2
+    assert len(ax.collections) == 1
+    assert labels(ax) == ["m", "m"]
 
 
 def test_few_labels_draw_means_ranges_and_what_needs_no_label(ax):
@@ -176,19 +178,6 @@ def test_the_loss_curve_names_its_best_held_out_loss(ax):
     )
     show.plot_loss_curves(history, ax=ax)
     assert texts(ax) == ["2.20"]
-
-
-def test_the_captioners_progress_ends_in_its_last_accuracy(ax):
-    history = pd.DataFrame(
-        {
-            "step": [10, 20, 30],
-            "topic_accuracy": [0.5, 0.9, np.nan],
-            "meaning_accuracy": [np.nan, 0.6, 0.855],
-        }
-    )
-    show.plot_captioner_progress(history, things="sounds", ax=ax)
-    assert texts(ax) == ["90.0%", "85.5%"]
-    assert ax.get_ylabel() == "share of held-out sounds"
 
 
 def test_histograms_share_their_bins_and_mark_numbers_beyond_them(ax):

@@ -16,14 +16,16 @@ def texts(ax):
 
 def test_wrong_captions_are_marked_without_relying_on_colour():
     pictures = [np.zeros((8, 8, 3), np.uint8)] * 2
-    figure = show.plot_captioned_pictures(pictures, ["a dog", "a cat"], right=[True, False])
+    figure = show.plot_captioned_items(pictures, ["a dog", "a cat"], right=[True, False])
     assert [ax.texts[0].get_text() for ax in figure.axes] == ["a dog", "✗ a cat"]
     plt.close(figure)
 
 
 def test_items_that_cannot_be_read_and_signs_without_a_shape_are_drawn_all_the_same():
     spectra = [np.zeros((4, 6)), None]
-    figure = show.plot_captioned_sounds(spectra, ["a\x07dog\nmeant: $5", "The sound is silent."])
+    figure = show.plot_captioned_items(
+        spectra, ["a\x07dog\nmeant: $5", "The sound is silent."], sounds=True
+    )
     said = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     assert said[0] == ["a�dog\nmeant: \\$5"]
     assert said[1] == ["The sound is silent.", "cannot be read"]
@@ -34,8 +36,8 @@ def test_items_that_cannot_be_read_and_signs_without_a_shape_are_drawn_all_the_s
 def test_a_long_caption_makes_its_own_row_higher_and_no_other():
     pictures = [np.zeros((8, 8, 3), np.uint8)] * 4
     long = "\n".join(["one line"] * 5)
-    short = show.plot_captioned_pictures(pictures, ["a"] * 4, columns=2)
-    mixed = show.plot_captioned_pictures(pictures, ["a", "a", "a", long], columns=2)
+    short = show.plot_captioned_items(pictures, ["a"] * 4, columns=2)
+    mixed = show.plot_captioned_items(pictures, ["a", "a", "a", long], columns=2)
     grown = mixed.get_figheight() - short.get_figheight()
     assert grown == pytest.approx(4 * 0.131)
     tops = [

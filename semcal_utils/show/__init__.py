@@ -32,7 +32,7 @@ from semcal_utils.show.dots import (
     plot_spread_by_label,
 )
 from semcal_utils.show.heat_maps import plot_heat_map, plot_relative_table
-from semcal_utils.show.items import plot_captioned_pictures, plot_captioned_sounds, plot_sentences
+from semcal_utils.show.items import plot_captioned_items, plot_sentences
 from semcal_utils.show.lines import (
     plot_alarm_paths,
     plot_alarm_times,
@@ -40,6 +40,7 @@ from semcal_utils.show.lines import (
     plot_few_labels,
     plot_lines_by_world,
     plot_lines_with_bands,
+    plot_loss_curves,
 )
 from semcal_utils.show.stream_frames import moving_picture_html, stream_frames
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
@@ -52,7 +53,6 @@ from semcal_utils.show.style import (
     percent,
     use_style,
 )
-from semcal_utils.show.training import plot_captioner_progress, plot_loss_curves
 from semcal_utils.show.word_shares import stream_words, word_shares
 from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
 from semcal_utils.show.world_panel import world_panel
@@ -76,9 +76,7 @@ __all__ = [
     "plot_auc_against_reduction",
     "plot_bars_with_intervals",
     "plot_bound_curve",
-    "plot_captioned_pictures",
-    "plot_captioned_sounds",
-    "plot_captioner_progress",
+    "plot_captioned_items",
     "plot_coin_stream",
     "plot_convergence",
     "plot_cost_and_gain",

@@ -12,78 +12,56 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from semcal_utils.show.style import COLOURS
+from semcal_utils.show.style import COLOURS, note_undefined, plain
 
 
-def plot_captioned_pictures(
-    pictures: Sequence[Any],
+def plot_captioned_items(
+    items: Sequence[Any],
     captions: Sequence[str],
     *,
-    columns: int = 6,
+    sounds: bool = False,
+    columns: int | None = None,
     right: Sequence[bool] | None = None,
     width: float = 8.0,
 ) -> Figure:
-    """Draw pictures in a grid, each over its caption.
+    """Draw pictures, or sounds as their spectra, in a grid, each over its caption.
 
     Args:
-        pictures: PIL images or arrays (height, width, 3); None where one cannot be read.
-        captions: One per picture, of one or more lines; shown as plain text.
-        columns: Pictures per line.
+        items: PIL images or arrays (height, width, 3) of pictures; log-mel spectra (bands, frames)
+            of sounds in dB, lowest band first; None where one cannot be read.
+        captions: One per item, of one or more lines; shown as plain text.
+        sounds: Whether the items are sounds.
+        columns: Items per line; 6 pictures or 4 sounds if omitted.
         right: Where given, captions of wrong ones are red and marked ✗.
         width: Of the figure, in inches.
     """
-    figure, frames = _captioned_frames(captions, right, columns, width, ratio=1.0)
-    for ax, picture in zip(frames, pictures, strict=True):
-        if picture is None:
-            _draw_unreadable(ax)
-            continue
-        pixels = np.asarray(picture)
-        # Small pictures are enlarged smoothly; their proportions are kept inside the frame.
-        ax.imshow(pixels, interpolation="lanczos" if max(pixels.shape[:2]) > 8 else "nearest")
-    return figure
-
-
-def plot_captioned_sounds(
-    spectra: Sequence[np.ndarray],
-    captions: Sequence[str],
-    *,
-    columns: int = 4,
-    right: Sequence[bool] | None = None,
-    width: float = 8.0,
-) -> Figure:
-    """Draw sounds as log-mel spectra (time across, pitch up), each over its caption.
-
-    Args:
-        spectra: Arrays (bands, frames) in dB, lowest band first; None where one cannot be read.
-        captions: One per sound, of one or more lines; shown as plain text.
-        columns: Sounds per line.
-        right: Where given, captions of wrong ones are red and marked ✗.
-        width: Of the figure, in inches.
-    """
-    figure, frames = _captioned_frames(captions, right, columns, width, ratio=0.5)
-    for ax, spectrum in zip(frames, spectra, strict=True):
-        if spectrum is None:
-            _draw_unreadable(ax)
+    columns = columns or (4 if sounds else 6)
+    ratio = 0.5 if sounds else 1.0
+    figure, frames = _captioned_frames(captions, right, columns, width, ratio)
+    for ax, item in zip(frames, items, strict=True):
+        if item is None:
+            ax.set(xlim=(0, 1), ylim=(0, 1))
+            ax.add_patch(Rectangle((0, 0), 1, 1, facecolor="#EEEEEE"))
+            note_undefined(ax, "cannot be read")
+        elif sounds:
+            ax.imshow(np.asarray(item), origin="lower", aspect="auto", cmap="magma")
         else:
-            ax.imshow(np.asarray(spectrum), origin="lower", aspect="auto", cmap="magma")
+            # Small pictures are enlarged smoothly; their proportions are kept inside the frame.
+            pixels = np.asarray(item)
+            smooth = "lanczos" if max(pixels.shape[:2]) > 8 else "nearest"
+            ax.imshow(pixels, interpolation=smooth)
     return figure
-
-
-def _draw_unreadable(ax: Axes) -> None:
-    ax.set(xlim=(0, 1), ylim=(0, 1))
-    ax.add_patch(Rectangle((0, 0), 1, 1, facecolor="#EEEEEE"))
-    ax.text(0.5, 0.5, "cannot be read", ha="center", va="center", color=COLOURS["quiet"])
 
 
 def _captioned_frames(
     captions: Sequence[str], right: Sequence[bool] | None, columns: int, width: float, ratio: float
 ) -> tuple[Figure, list[Axes]]:
     """Lay out frames of one shape (height = ratio · width) with a caption under each."""
-    side = width / columns
-    marks = ["" if right is None or ok else "✗ " for ok in right or [True] * len(captions)]
+    side, pad = width / columns, 0.03 * width / columns
+    wrong = [not ok for ok in right] if right is not None else [False] * len(captions)
     texts = [
-        _wrapped(mark + caption, round(side * 16.5))
-        for mark, caption in zip(marks, captions, strict=True)
+        _wrapped(f"✗ {caption}" if missed else caption, round(side * 16.5))
+        for caption, missed in zip(captions, wrong, strict=True)
     ]
     # A row is as high as its longest caption needs.
     lines = [text.count("\n") + 1 for text in texts]
@@ -94,29 +72,15 @@ def _captioned_frames(
     height = sum(heights)
     figure = plt.figure(figsize=(width, height))
     frames = []
-    for number, text in enumerate(texts):
+    for number, (text, missed) in enumerate(zip(texts, wrong, strict=True)):
         row, column = divmod(number, columns)
-        top = 1 - sum(heights[:row]) / height
-        pad = 0.03 * side
-        frame = (
-            (column * side + pad) / width,
-            top - (side * ratio - pad) / height,
-            (side - 2 * pad) / width,
-            (side * ratio - 2 * pad) / height,
-        )
-        ax = figure.add_axes(frame)
+        bottom = height - sum(heights[:row]) - side * ratio + pad
+        size = (side - 2 * pad) / width, (side * ratio - 2 * pad) / height
+        ax = figure.add_axes(((column * side + pad) / width, bottom / height, *size))
         ax.set_axis_off()
-        ax.text(
-            0.5,
-            -0.04,
-            text,
-            transform=ax.transAxes,
-            ha="center",
-            va="top",
-            fontsize=7.8,
-            color=COLOURS["wrong"] if marks[number] else COLOURS["ink"],
-            linespacing=1.05,
-        )
+        look = {"ha": "center", "va": "top", "fontsize": 7.8, "linespacing": 1.05}
+        colour = COLOURS["wrong" if missed else "ink"]
+        ax.text(0.5, -0.04, text, transform=ax.transAxes, color=colour, **look)
         frames.append(ax)
     return figure, frames
 
@@ -127,7 +91,7 @@ def _wrapped(text: str, letters: int, most: int = 4) -> str:
     shown = "".join(sign if sign.isprintable() or sign == "\n" else "�" for sign in text)
     return "\n".join(
         "\n".join(textwrap.wrap(line, letters, max_lines=most, placeholder=" …"))
-        for line in shown.replace("$", r"\$").split("\n")
+        for line in plain(shown).split("\n")
     )
 
 
@@ -140,7 +104,7 @@ def plot_sentences(sentences: Sequence[str], labels: Sequence[str]) -> Figure:
     """
     columns, width = 2, 62
     cards = [
-        (label, textwrap.wrap(sentence.replace("$", r"\$"), width, max_lines=3, placeholder=" …"))
+        (label, textwrap.wrap(plain(sentence), width, max_lines=3, placeholder=" …"))
         for sentence, label in zip(sentences, labels, strict=True)
     ]
     rows = -(-len(cards) // columns)

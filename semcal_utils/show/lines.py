@@ -57,7 +57,7 @@ def plot_lines_with_bands(
     line: str,
     *,
     value: str = "reduction",
-    low: str = "low",
+    low: str | None = "low",
     high: str = "high",
     colours: Mapping[str, str] | None = None,
     ax: Axes | None = None,
@@ -69,7 +69,7 @@ def plot_lines_with_bands(
         x: Column of what runs across.
         line: Column that names the line of a point.
         value: Column of the estimates.
-        low: Column of the lower ends of the intervals.
+        low: Column of the lower ends of the intervals; None if there are none.
         high: Column of the upper ends.
         colours: By line.
         ax: Frame to draw in.
@@ -78,9 +78,41 @@ def plot_lines_with_bands(
     defined = table.dropna(subset=[value]).sort_values(x)
     for name, colour in (colours or colours_of(table[line])).items():
         rows = defined[defined[line] == name]
-        if len(rows):
+        if len(rows) and low is not None:
             ax.fill_between(rows[x], rows[low], rows[high], color=colour, alpha=0.15, linewidth=0)
+        if len(rows):
             ax.plot(rows[x], rows[value], "o-", color=colour, label=name, markersize=4.5)
+    return ax
+
+
+def plot_loss_curves(
+    history: pd.DataFrame, *, ax: Axes | None = None, title: str = "", legend: bool = True
+) -> Axes:
+    """Draw training and held-out loss over steps; the lowest held-out one is marked and named.
+
+    Args:
+        history: Columns `step`, `split` (`train` or `held_out`) and `loss` (nats per token).
+        ax: Frame to draw in.
+        title: Name of the model.
+        legend: Whether to show one.
+    """
+    ax = frame_or_new(ax)
+    train, held_out = (history[history["split"] == split] for split in ("train", "held_out"))
+    blue = COLOURS["real"]
+    ax.plot(train["step"], train["loss"], color=COLOURS["rejected"], label="training")
+    ax.plot(held_out["step"], held_out["loss"], "o-", color=blue, markersize=3.5, label="held out")
+    if len(held_out):
+        best = held_out.loc[held_out["loss"].idxmin()]
+        ax.plot(best["step"], best["loss"], "o", color=blue, markersize=7)
+        corner = {"transform": ax.transAxes, "ha": "right", "va": "top"}
+        ax.text(1, 0.96, f"{best['loss']:.2f}", **corner, color=blue, fontweight="bold")
+        # The first steps start at log(vocabulary) and would flatten everything after them.
+        low, high = history["loss"].min(), held_out["loss"].max()
+        ax.set_ylim(low - 0.1 * (high - low) - 0.02, high + 0.25 * (high - low) + 0.05)
+    ax.locator_params(axis="x", nbins=3)
+    ax.set(xlabel="step", ylabel="loss, nats per token", title=title)
+    if legend:
+        ax.legend(loc="upper right", bbox_to_anchor=(1, 0.9))
     return ax
 
 

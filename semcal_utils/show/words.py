@@ -12,6 +12,7 @@ from semcal_utils.show.style import (
     DIVERGING,
     frame_or_new,
     legend_above,
+    plain,
     readable_on,
 )
 
@@ -33,46 +34,32 @@ def plot_token_contributions(
     """
     rows = len(tokens)
     ax = frame_or_new(ax, 8.0, 0.42 * rows + 0.7)
-    scale = float(np.quantile(np.abs(np.concatenate([np.asarray(c) for c in contributions])), 0.98))
-    scale = max(scale, 1e-9)
-    figure = ax.figure
-    figure.canvas.draw()
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    scale = max(float(np.quantile(np.abs(np.concatenate([*contributions])), 0.98)), 1e-9)
+    ax.figure.canvas.draw()
+    renderer = ax.figure.canvas.get_renderer()  # type: ignore[attr-defined]
     ax.set(xlim=(0, 1), ylim=(-rows + 0.4, 0.6))
     ax.set_axis_off()
     for row, (pieces, values) in enumerate(zip(tokens, contributions, strict=True)):
+        faint = [False] * len(pieces) if clipped is None else clipped[row]
         x = 0.0
-        for place, (piece, value) in enumerate(zip(pieces, values, strict=True)):
-            faint = clipped is not None and clipped[row][place]
-            colour = DIVERGING(0.5 + 0.5 * float(np.clip(value / scale, -1, 1)))
-            text = ax.text(
-                x,
-                -row,
-                piece.replace("$", r"\$"),
-                fontsize=9.2,
-                va="center",
-                color=COLOURS["quiet"] if faint else readable_on(colour),
-                alpha=0.65 if faint else 1.0,
-                bbox={
-                    "boxstyle": "round,pad=0.22",
-                    "facecolor": "white" if faint else colour,
-                    "edgecolor": "#D9D9D9",
-                    "linewidth": 0.6,
-                },
-            )
-            box = text.get_window_extent(renderer).transformed(ax.transData.inverted())
-            x = box.x1 + 0.014
-            if x > 0.9 and place + 1 < len(pieces):
+        for piece, value, is_faint in zip(pieces, values, faint, strict=True):
+            if x > 0.9:
                 ax.text(x, -row, "…", fontsize=9.2, va="center")
                 break
-        total = sum(
-            value
-            for place, value in enumerate(values)
-            if clipped is None or not clipped[row][place]
-        )
-        ax.text(
-            1.0, -row, f"{total:+.2f}", ha="right", va="center", fontsize=9.5, fontweight="bold"
-        )
+            colour = DIVERGING(0.5 + 0.5 * float(np.clip(value / scale, -1, 1)))
+            text = ax.text(
+                x, -row, plain(piece), fontsize=9.2, va="center", alpha=0.65 if is_faint else 1.0,
+                color=COLOURS["quiet"] if is_faint else readable_on(colour),
+                bbox={
+                    "boxstyle": "round,pad=0.22", "facecolor": "white" if is_faint else colour,
+                    "edgecolor": "#D9D9D9", "linewidth": 0.6,
+                },
+            )  # fmt: skip
+            box = text.get_window_extent(renderer).transformed(ax.transData.inverted())
+            x = box.x1 + 0.014
+        total = sum(value for value, is_faint in zip(values, faint, strict=True) if not is_faint)
+        at_the_right = {"ha": "right", "va": "center", "fontsize": 9.5, "fontweight": "bold"}
+        ax.text(1.0, -row, f"{total:+.2f}", **at_the_right)
     return ax
 
 
@@ -96,7 +83,7 @@ def plot_token_log_probs(
     ax.vlines(places, log_prob_general, log_prob_real, color="#BBBBBB", linewidth=2)
     ax.plot(places, log_prob_general, "o", color=COLOURS["general"], label="general", markersize=8)
     ax.plot(places, log_prob_real, "o", color=COLOURS["real"], label="real", markersize=6)
-    names = [token.replace("$", r"\$") for token in tokens]
+    names = [plain(token) for token in tokens]
     ax.set_xticks(places, names, rotation=35, ha="right", rotation_mode="anchor")
     ax.set(ylabel="log p(token), nats")
     ax.set_ylim(None, 0.25)
