@@ -14,7 +14,6 @@ from semcal_utils.show.bars import (
     plot_recipes,
     plot_verdicts,
 )
-from semcal_utils.show.caption_words import explain_caption
 from semcal_utils.show.clouds import plot_auc_against_reduction, plot_cost_and_gain, plot_histograms
 from semcal_utils.show.coin_stream import coin_panel, plot_coin_stream
 from semcal_utils.show.curves import (
@@ -64,7 +63,6 @@ __all__ = [
     "coin_panel",
     "colours_of",
     "decision_wall",
-    "explain_caption",
     "moving_picture_html",
     "new_figure",
     "panel_grid",

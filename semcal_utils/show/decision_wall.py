@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from semcal_utils.show import html as markup
-from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
 from semcal_utils.show.escaping import content, visible_text
 from semcal_utils.show.wall_media import medium_html
-from semcal_utils.show.word_shares import require_columns, text_of_tokens
+from semcal_utils.show.word_shares import WordShare, require_columns, text_of_tokens, word_shares
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -29,7 +29,8 @@ class DecisionCard:
         item_id: its id; untrusted, as are label and caption.
         label: its label, or "".
         caption: its words, untouched.
-        saliency: its words with their shares; None if it could not be decided on.
+        shares: its words with what they add to the log ratio; None if it could not be decided on.
+        accept_probability: a, if known.
         accepted: whether it was kept.
         reason: why it was not.
         medium: its picture or sound as escaped HTML, or "".
@@ -38,7 +39,8 @@ class DecisionCard:
     item_id: str
     label: str
     caption: str
-    saliency: CaptionSaliency | None
+    shares: tuple[WordShare, ...] | None
+    accept_probability: float | None
     accepted: bool
     reason: str
     medium: str = ""
@@ -51,10 +53,12 @@ class DecisionWall:
     Attributes:
         cards: in the order in which they are shown.
         scale: nats at which colours are strongest, the same for all.
+        log_bound: log M in nats, if known.
     """
 
     cards: tuple[DecisionCard, ...]
     scale: float
+    log_bound: float | None = None
 
     def _repr_html_(self) -> str:
         parts = [markup.legend_html(self.scale)]
@@ -76,16 +80,29 @@ class DecisionWall:
         lines = []
         for card in self.cards:
             name = visible_text(f"{card.item_id} {card.label}".strip())
-            told = repr(card.saliency) if card.saliency else visible_text(card.caption)
             reason = f" ({visible_text(card.reason)})" if card.reason else ""
-            lines.append(f"[{'kept' if card.accepted else 'dropped'}] {name}{reason}\n{told}")
-        return "\n\n".join(lines) or "(no items)"
+            lines.append(f"[{'kept' if card.accepted else 'dropped'}] {name}{reason}")
+            if card.shares is None:
+                lines.append(visible_text(card.caption))
+            else:
+                lines.append(" ".join(map(_plain, card.shares)) or "(no words)")
+                lines.append(", ".join(self._facts(card)))
+        return "\n".join(lines) or "(no items)"
+
+    def _facts(self, card: DecisionCard) -> list[str]:
+        total = float(np.sum([share.share for share in card.shares or ()]))
+        facts = [f"log r = {markup.signed(total)} nats"]
+        if self.log_bound is not None:
+            facts.append(f"log M = {markup.signed(self.log_bound)}")
+        if card.accept_probability is not None:
+            facts.append(f"acceptance {card.accept_probability:.3f}")
+        return facts
 
     def _card_html(self, card: DecisionCard, colour: str) -> str:
-        if card.saliency:
-            caption = card.saliency.body_html(self.scale, verdict=False)
-        else:
-            caption = f"<div>{content(card.caption)}</div>"
+        caption = f"<div>{content(card.caption)}</div>"
+        if card.shares is not None:
+            words = markup.words_html(card.shares, self.scale)
+            caption = words + markup.footer_html(self._facts(card))
         label = f" · {content(card.label)}" if card.label else ""
         reason = f"<br>{content(card.reason)}" if card.reason else ""
         return (
@@ -137,28 +154,26 @@ def decision_wall(
     cards = []
     for row in shown.to_dict("records"):
         item_id, ratio, label = row["item_id"], row.get("log_ratio"), row.get("label")
-        saliency, caption = None, ""
+        shares, caption = None, ""
         if item_id in tokens.index:
-            pieces, general, real = tokens.loc[item_id, SCORED]
-            caption = text_of_tokens(pieces)
+            scored = tokens.loc[item_id, SCORED]
+            caption = text_of_tokens(scored["tokens"])
             if ratio is None or math.isfinite(ratio):
-                probability = row.get("accept_probability")
-                explained = {"log_bound": log_bound, "power": power, "top_p": top_p}
-                explained |= {"log_ratio": ratio, "accept_probability": probability}
-                saliency = explain_caption(pieces, general, real, **explained)
+                shares = tuple(word_shares(*scored, top_p=top_p, power=power, log_ratio=ratio))
         cards.append(
             DecisionCard(
                 item_id=str(item_id),
                 label=label if isinstance(label, str) else "",
                 caption=caption,
-                saliency=saliency,
+                shares=shares,
+                accept_probability=row.get("accept_probability"),
                 accepted=bool(row["accepted"]),
                 reason=str(row.get("reason") or ""),
                 medium=media.get(item_id, ""),
             )
         )
-    shares = [share for card in cards if card.saliency for share in card.saliency.shares]
-    return DecisionWall(tuple(cards), markup.symmetric_scale(shares))
+    scale = markup.symmetric_scale(share for card in cards for share in card.shares or ())
+    return DecisionWall(tuple(cards), scale, log_bound)
 
 
 def _media(items: Dataset | None, item_ids: Sequence[str]) -> dict[str, str]:
@@ -171,3 +186,11 @@ def _media(items: Dataset | None, item_ids: Sequence[str]) -> dict[str, str]:
     places = {one: place for place, one in enumerate(items["item_id"]) if one in wanted}
     column = items.select_columns(kinds[:1])
     return {one: medium_html(kinds[0], column[place][kinds[0]]) for one, place in places.items()}
+
+
+def _plain(share: WordShare) -> str:
+    name = visible_text(share.text) if share.kind == "word" else f"<{share.kind}>"
+    number = markup.arrow(share.share)
+    if share.clipped:
+        number = "clipped" if share.clipped == share.tokens else f"{number}, part clipped"
+    return f"{name}({number})"

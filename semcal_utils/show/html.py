@@ -125,41 +125,18 @@ def legend_html(scale: float) -> str:
     return f'<div dir="ltr" style="{_SMALL};margin:2px 0 8px">{spans}</div>'
 
 
-def footer_html(
-    log_ratio: float,
-    log_bound: float | None,
-    accept_probability: float | None,
-    accepted: bool | None,
-    reason: str = "",
-) -> str:
-    """Return the line under a caption: sum, bound, acceptance, and what became of the item.
-
-    Args:
-        log_ratio: the sum of the shares, in nats.
-        log_bound: log M in nats, if known.
-        accept_probability: a, if known.
-        accepted: whether the item was kept, if it was decided on.
-        reason: why it was not kept.
-
-    Returns:
-        One element.
-    """
-    parts = [f"<b>log r = {signed(log_ratio)}</b> nats"]
-    if log_bound is not None:
-        parts.append(f"log M = {signed(log_bound)}")
-    if accept_probability is not None:
-        parts.append(f"acceptance {accept_probability:.3f}")
-    if accepted is not None:
-        parts.append(verdict_html(accepted, reason))
-    return f'<div dir="ltr" style="{_SMALL};margin-top:4px">{" &nbsp;·&nbsp; ".join(parts)}</div>'
+def footer_html(facts: Sequence[str]) -> str:
+    """Return the line under a caption: sum, bound and acceptance, the sum in bold."""
+    first, *others = facts
+    told = " &nbsp;·&nbsp; ".join([f"<b>{first}</b>", *others])
+    return f'<div dir="ltr" style="{_SMALL};margin-top:4px">{told}</div>'
 
 
-def verdict_html(accepted: bool, reason: str = "") -> str:
-    """Return "✓ kept" or "✗ dropped" with the reason, told apart by shape as well as colour."""
-    told = "✓ kept" if accepted else "✗ dropped"
-    because = f" ({content(reason)})" if reason and not accepted else ""
+def verdict_html(accepted: bool) -> str:
+    """Return "✓ kept" or "✗ dropped", told apart by shape as well as colour."""
     line = f"1.5px solid {KEPT}" if accepted else f"1.5px dashed {DROPPED}"
-    return f'<span style="border:{line};border-radius:4px;padding:0 4px">{told}{because}</span>'
+    told = "✓ kept" if accepted else "✗ dropped"
+    return f'<span style="border:{line};border-radius:4px;padding:0 4px">{told}</span>'
 
 
 def framed(*parts: str) -> str:
