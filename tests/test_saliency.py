@@ -20,8 +20,8 @@ from tokenizers.pre_tokenizers import ByteLevel
 from semcal_utils.acceptance import log_ratios, paper_log_ratios
 from semcal_utils.models import train_tokenizer
 from semcal_utils.rejection import filter_table
-from semcal_utils.show import decision_wall, stream_words, word_shares
-from semcal_utils.show.word_shares import text_of_tokens, token_bytes, tokens_by_word
+from semcal_utils.show import decision_wall, stream_words
+from semcal_utils.show.word_shares import text_of_tokens, token_bytes, tokens_by_word, word_shares
 
 NASTY = [
     '<script>alert("x")</script>',

@@ -52,7 +52,7 @@ from semcal_utils.show.style import (
     percent,
     use_style,
 )
-from semcal_utils.show.word_shares import stream_words, word_shares
+from semcal_utils.show.word_shares import stream_words
 from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
 from semcal_utils.show.world_panel import world_panel
 
@@ -105,6 +105,5 @@ __all__ = [
     "stream_panel",
     "stream_words",
     "use_style",
-    "word_shares",
     "world_panel",
 ]

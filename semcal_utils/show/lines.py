@@ -223,25 +223,17 @@ def plot_alarm_times(
     """
     ax = frame_or_new(ax)
     seen = np.unique(np.geomspace(1, items, 200).astype(int))
-    shades = np.linspace(0.35, 1.0, len(times))
-    for place, (name, found) in enumerate(times.items()):
+    for (name, found), shade in zip(times.items(), np.linspace(0.35, 1, len(times)), strict=True):
         share = (np.asarray(found)[:, None] <= seen).mean(axis=0)
         honest = name in ("honest", "baseline")
-        colour = COLOURS["real" if honest else "general"]
-        ax.plot(seen, share, color=colour, alpha=1.0 if honest else shades[place], label=name)
-        # Names at different heights, so that near curves do not write over one another.
-        height = (0.5, 0.35, 0.5, 0.65)[place % 4]
-        reach = int(np.argmax(share >= height)) if (share >= height).any() else -1
-        ax.annotate(
-            name, (seen[reach], share[reach]), xytext=(5, -3) if reach >= 0 else (-4, 8),
-            textcoords="offset points", ha="left" if reach >= 0 else "right", fontsize=9,
-            fontweight="bold" if honest else "normal", color=COLOURS["ink"],
-        )  # fmt: skip
+        colour = (COLOURS["real"], 1.0) if honest else (COLOURS["general"], shade)
+        ax.plot(seen, share, color=colour, label=name)
     _draw_limit(ax, alpha, f"α = {alpha:.0%}")
     ax.set_xscale("log")
     ax.set(xlabel="items seen", ylabel="streams that raised the alarm", xlim=(1, items))
     ax.set_ylim(-0.02, 1.02)
-    return percent(ax)
+    legend_above(percent(ax), columns=5)
+    return ax
 
 
 def _draw_limit(ax: Axes, height: float, name: str) -> None:

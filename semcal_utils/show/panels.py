@@ -53,9 +53,17 @@ def panel(
 
 
 def slider(
-    text: str, value: float, low: float, high: float, step: float = 0.01, form: str = ".0%"
+    text: str,
+    value: float,
+    low: float,
+    high: float,
+    step: float = 0.01,
+    form: str = ".0%",
+    *,
+    width: str = "520px",
+    text_width: str = "210px",
 ) -> Any:
-    """Return a slider of the panels' common width.
+    """Return a slider.
 
     Args:
         text: what it sets.
@@ -64,14 +72,10 @@ def slider(
         high: its upper end.
         step: the least change.
         form: how its number is written.
+        width: of the whole, as CSS.
+        text_width: of what stands before it.
     """
     return ipywidgets.FloatSlider(
-        value,
-        min=low,
-        max=high,
-        step=step,
-        description=text,
-        readout_format=form,
-        layout=ipywidgets.Layout(width="520px", max_width="100%"),
-        style={"description_width": "210px"},
-    )
+        value, min=low, max=high, step=step, description=text, readout_format=form,
+        layout={"width": width, "max_width": "100%"}, style={"description_width": text_width},
+    )  # fmt: skip
