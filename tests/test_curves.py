@@ -1,4 +1,4 @@
-"""Lines, curves and clouds of points show the numbers they were given."""
+"""Lines, curves and scatters show the numbers they were given."""
 
 from __future__ import annotations
 

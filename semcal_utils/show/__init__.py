@@ -14,7 +14,6 @@ from semcal_utils.show.bars import (
     plot_recipes,
     plot_verdicts,
 )
-from semcal_utils.show.clouds import plot_auc_against_reduction, plot_cost_and_gain, plot_histograms
 from semcal_utils.show.coin_stream import coin_panel, plot_coin_stream
 from semcal_utils.show.curves import (
     plot_against_diagonal,
@@ -31,7 +30,12 @@ from semcal_utils.show.dots import (
     plot_spread_by_label,
 )
 from semcal_utils.show.heat_maps import plot_heat_map, plot_relative_table
-from semcal_utils.show.items import plot_captioned_items, plot_sentences
+from semcal_utils.show.items import (
+    plot_captioned_items,
+    plot_sentences,
+    plot_token_contributions,
+    plot_token_log_probs,
+)
 from semcal_utils.show.lines import (
     plot_alarm_paths,
     plot_alarm_times,
@@ -40,6 +44,11 @@ from semcal_utils.show.lines import (
     plot_lines_by_world,
     plot_lines_with_bands,
     plot_loss_curves,
+)
+from semcal_utils.show.scatters import (
+    plot_auc_against_reduction,
+    plot_cost_and_gain,
+    plot_histograms,
 )
 from semcal_utils.show.stream_frames import moving_picture_html, stream_frames
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
@@ -53,7 +62,6 @@ from semcal_utils.show.style import (
     use_style,
 )
 from semcal_utils.show.word_shares import stream_words
-from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
 from semcal_utils.show.world_panel import world_panel
 
 __all__ = [

@@ -115,7 +115,7 @@ def plot_bars_with_intervals(
             places, np.nan_to_num(values), width * 0.92, color=colour, label=name,
             yerr=reach_of(values, rows), error_kw={"ecolor": COLOURS["ink"], "elinewidth": 1.2},
         )  # fmt: skip
-        notes = rows["note"] if "note" in rows else [""] * len(rows)
+        notes = rows["note"].fillna("") if "note" in rows else [""] * len(rows)
         for place, estimate, high, note in zip(places, values, rows["high"], notes, strict=True):
             if np.isnan(estimate):
                 ax.text(place, 0.14, "undefined", ha="center", rotation=90, color=COLOURS["quiet"])

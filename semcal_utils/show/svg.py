@@ -131,18 +131,14 @@ def label_bars_svg(
     return svg(width, height, f"share of items by label: {', '.join(shown)}", *shapes)
 
 
-def evidence_svg(
-    evidence: pd.DataFrame, *, alarm: float, width: float = 330, height: float = 270
-) -> str:
+def evidence_svg(evidence: pd.DataFrame, *, alarm: float) -> str:
     """Draw the evidence against the stream and against what was kept, and where the alarm is.
 
     Args:
         evidence: columns items, general, filtered: log E in nats.
         alarm: log E at which the alarm is raised.
-        width: pixels.
-        height: pixels.
     """
-    left, top, bottom = 42, 26, 36
+    width, height, left, top, bottom = 330, 270, 42, 26, 36
     deep, right = height - top - bottom, width - 8
     high, low = HIGHEST_TENS, -LOWEST_TENS
     last = float(evidence["items"].iloc[-1]) if len(evidence) else 1.0
