@@ -7,7 +7,6 @@ colour-blind safe set of Okabe and Ito).
 from semcal_utils.show.animation import save_stream_animation
 from semcal_utils.show.artefacts import plot_artefact_argument
 from semcal_utils.show.bars import (
-    plot_bars_with_intervals,
     plot_kept_divergence,
     plot_label_bars,
     plot_ranked_bars,
@@ -80,7 +79,6 @@ __all__ = [
     "plot_alarm_times",
     "plot_artefact_argument",
     "plot_auc_against_reduction",
-    "plot_bars_with_intervals",
     "plot_bound_curve",
     "plot_captioned_items",
     "plot_coin_stream",

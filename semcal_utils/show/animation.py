@@ -21,6 +21,9 @@ from semcal_utils.show.style import COLOURS, percent, plain
 WIDTH, HEIGHT, DPI = 8.8, 5.3, 100
 PICTURES_SHOWN, TEXTS_SHOWN = 10, 4
 MOST_BYTES = 2_000_000
+MILLISECONDS = 140
+"""Of each frame; the first quarter lasts three times and the last twenty times as long."""
+
 THRIFT = ((72, 1), (36, 1), (36, 2), (16, 3))
 """Mixtures, and every how many frames; the first that fits into `MOST_BYTES` is taken."""
 
@@ -76,7 +79,7 @@ def frame_places(items: int, frames: int) -> list[int]:
 
 
 def save_stream_animation(
-    frames: Sequence[Frame], path: Path, *, title: str, credit: str = "", seconds: float = 0.14
+    frames: Sequence[Frame], path: Path, *, title: str, credit: str = ""
 ) -> None:
     """Write frames as a GIF that repeats for ever; the same frames give the same bytes.
 
@@ -88,8 +91,6 @@ def save_stream_animation(
         path: file to write.
         title: line above the picture.
         credit: line below it.
-        seconds: for each frame; the first quarter lasts three times and the last twenty times as
-            long.
     """
     figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
     pictures = []
@@ -105,7 +106,7 @@ def save_stream_animation(
         palette = common_palette([chosen[number] for number in np.unique(known)], mixed_colours)
         first, *others = [in_colours(picture, palette) for picture in chosen]
         usual = [(3 if n < len(chosen) // 4 else 1) * step for n in range(len(chosen) - 1)]
-        durations = [int(1000 * seconds * times) for times in (*usual, 20)]
+        durations = [MILLISECONDS * times for times in (*usual, 20)]
         first.save(path, format="GIF", save_all=True, append_images=others, duration=durations,
                    loop=0, optimize=False, disposal=1)  # fmt: skip
         if path.stat().st_size <= MOST_BYTES:

@@ -11,6 +11,9 @@ from semcal_utils.show.panels import panel, slider
 from semcal_utils.show.style import COLOURS, frame_or_new, legend_above
 from semcal_utils.show.svg import TITLE, Drawing, label_bars_svg, shape, svg, tiles_html
 
+COINS = 240
+"""Coins of a panel's stream."""
+
 
 def plot_coin_stream(
     is_heads: np.ndarray, accepted: np.ndarray, *, columns: int = 40, ax: Axes | None = None
@@ -26,22 +29,11 @@ def plot_coin_stream(
     ax = frame_or_new(ax, height=2.6)
     place = np.arange(len(is_heads))
     x, y = place % columns, -(place // columns)
-    for mask, colour, name in (
-        (is_heads, COLOURS["general"], "heads"),
-        (~is_heads, COLOURS["real"], "tails"),
-    ):
-        kept, dropped = mask & accepted, mask & ~accepted
+    for name, side, mask in (("heads", "general", is_heads), ("tails", "real", ~is_heads)):
+        kept, dropped, colour = mask & accepted, mask & ~accepted, COLOURS[side]
         ax.scatter(x[kept], y[kept], 52, color=colour, label=f"{name}, kept")
-        ax.scatter(
-            x[dropped],
-            y[dropped],
-            34,
-            facecolor="none",
-            edgecolor=colour,
-            linewidth=1.1,
-            alpha=0.55,
-            label=f"{name}, dropped",
-        )
+        hollow = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.1, "alpha": 0.55}
+        ax.scatter(x[dropped], y[dropped], 34, **hollow, label=f"{name}, dropped")
     ax.set_axis_off()
     ax.set_xlim(-0.8, columns - 0.2)
     legend_above(ax, columns=4)
@@ -54,7 +46,6 @@ def draw_coin_filter(
     share_of_bound: float,
     *,
     rng: np.random.Generator,
-    coins: int = 240,
 ) -> Drawing:
     """Draw one setting of the coin: bars of stream, world and kept beside flipped coins.
 
@@ -63,7 +54,6 @@ def draw_coin_filter(
         real_heads: Chance of heads in the world, within (0, 1).
         share_of_bound: log bound in use as a share of the exact one, within [0, 1].
         rng: Flips the coins.
-        coins: How many flow by.
 
     Returns:
         A picture that is made fast enough to follow a slider.
@@ -77,18 +67,15 @@ def draw_coin_filter(
     pass_rate, kept = float(kept.sum()), kept / kept.sum()
     before, after = (float((p * np.log(p / real)).sum()) for p in (general, kept))
 
-    is_heads = rng.random(coins) < general_heads
-    accepted = rng.random(coins) < np.where(is_heads, *accept)
+    is_heads = rng.random(COINS) < general_heads
+    accepted = rng.random(COINS) < np.where(is_heads, *accept)
     frequencies = pd.DataFrame(
         {"general": general, "real": real, "filtered": kept}, index=["heads", "tails"]
     )
+    chances = f"heads kept {accept[0]:.0%}, tails {accept[1]:.0%}"
     facts = [
-        (
-            "bound M",
-            f"{np.exp(log_bound):.2f}",
-            f"heads kept {accept[0]:.0%}, tails {accept[1]:.0%}",
-        ),
-        ("pass rate", f"{pass_rate:.0%}", f"{accepted.sum()} of these {coins} coins"),
+        ("bound M", f"{np.exp(log_bound):.2f}", chances),
+        ("pass rate", f"{pass_rate:.0%}", f"{accepted.sum()} of these {COINS} coins"),
         ("deception", f"{before:.3f} → {max(after, 0):.3f}", "nats, stream → kept"),
     ]
     bars = label_bars_svg(frequencies, width=340, height=230, most=1.0)

@@ -145,13 +145,11 @@ def framed(*parts: str) -> str:
 
 
 def _word_html(share: WordShare, scale: float) -> str:
-    if share.kind != "word":
-        name = "end" if share.kind == "end" else "recipe"
-        body = _chip(name)
-        title = "end of caption" if share.kind == "end" else "what the recipe adds to every caption"
-    else:
-        body = f"<bdi>{content(share.text) or '&nbsp;'}</bdi>"
-        title = share.text
+    title, body = {
+        "word": (share.text, f"<bdi>{content(share.text) or '&nbsp;'}</bdi>"),
+        "end": ("end of caption", _chip("end")),
+        "recipe": ("what the recipe adds to every caption", _chip("recipe")),
+    }[share.kind]
     told = f"{title}: {signed(share.share, 3)} nats in {share.tokens} token(s)"
     outline = ""
     number = arrow(share.share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -223,16 +224,15 @@ def plot_alarm_times(
     """
     ax = frame_or_new(ax)
     seen = np.unique(np.geomspace(1, items, 200).astype(int))
-    for (name, found), shade in zip(times.items(), np.linspace(0.35, 1, len(times)), strict=True):
+    for (name, found), style in zip(times.items(), cycle(["-", "--", "-.", ":"]), strict=False):
         share = (np.asarray(found)[:, None] <= seen).mean(axis=0)
         honest = name in ("honest", "baseline")
-        colour = (COLOURS["real"], 1.0) if honest else (COLOURS["general"], shade)
-        ax.plot(seen, share, color=colour, label=name)
+        ax.plot(seen, share, style, color=COLOURS["real" if honest else "general"], label=name)
     _draw_limit(ax, alpha, f"α = {alpha:.0%}")
     ax.set_xscale("log")
     ax.set(xlabel="items seen", ylabel="streams that raised the alarm", xlim=(1, items))
     ax.set_ylim(-0.02, 1.02)
-    legend_above(percent(ax), columns=5)
+    legend_above(percent(ax), columns=3)
     return ax
 
 
