@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from semcal_utils.show.bars import plot_label_bars
-from semcal_utils.show.style import COLOURS, percent, plain
+from semcal_utils.show.style import COLOURS, Look, percent, plain
 
 WIDTH, HEIGHT, DPI = 8.8, 5.3, 100
 PICTURES_SHOWN, TEXTS_SHOWN = 10, 4
@@ -170,7 +170,7 @@ def _draw_reduction(ax: Axes, frames: Sequence[Frame], number: int) -> None:
     percent(ax)
     known = not np.isnan(now.reduction)
     between = f"95 %: {now.low:.1%} to {now.high:.1%}" if known else "too early to tell"
-    at_the_right = {"transform": ax.transAxes, "ha": "right"}
+    at_the_right: Look = {"transform": ax.transAxes, "ha": "right"}
     ax.text(0.97, 0.06, between, fontsize=9, color=COLOURS["quiet"], **at_the_right)
     if known:
         ax.text(0.97, 0.16, f"{now.reduction:.1%}", fontsize=17, weight="bold", **at_the_right)
@@ -183,9 +183,9 @@ def _draw_card(ax: Axes, card: Card, *, newest: bool) -> None:
         ax.imshow(_as_shown(card), extent=(0, 1, 0, 1), aspect="auto")
     else:
         text = textwrap.fill(plain(card.caption), 28, max_lines=5, placeholder=" …")
-        look = {"fontsize": 8, "va": "top", "linespacing": 1.15}
+        look: Look = {"fontsize": 8, "va": "top", "linespacing": 1.15}
         ax.text(0.04, 0.9, text, alpha=1.0 if card.accepted else 0.45, **look)
-    line = {"edgecolor": COLOURS["filtered"], "linewidth": 3.2}
+    line: Look = {"edgecolor": COLOURS["filtered"], "linewidth": 3.2}
     if not card.accepted:
         line = {"edgecolor": COLOURS["rejected"], "linewidth": 1.0, "linestyle": (0, (3, 2))}
     ax.add_patch(plt.Rectangle((0, 0), 1, 1, fill=False, clip_on=False, **line))

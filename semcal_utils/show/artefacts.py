@@ -53,6 +53,6 @@ def plot_artefact_argument(
         pd.concat([auc, reduction]), "measure", "detector", number=".2f", colours=DETECTORS,
         ax=axes["authentic"],
     )  # fmt: skip
-    axes["authentic"].get_legend().remove()
+    axes["authentic"].legend_ = None
     axes["authentic"].set_title("No fakes, false proportions")
     return axes

@@ -150,12 +150,11 @@ def plot_recipes(
         ax: Frame to draw in.
     """
     ax = frame_or_new(ax)
-    for name in () if oracles is None else oracles:
-        values = oracles[name].to_numpy(float)
+    for name, values in {} if oracles is None else oracles.astype(float).items():
         places = np.flatnonzero(np.isfinite(values))
         colour, style = _TICKS[name]
         ax.hlines(
-            values[places], places - 0.45, places + 0.45, color=colour, linestyle=style,
+            values.iloc[places], places - 0.45, places + 0.45, color=colour, linestyle=style,
             linewidth=1.8, label=name, zorder=3,
         )  # fmt: skip
     notes = [f"pass {rate:.0%}" for rate in comparison["pass rate"]]

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from semcal_utils.show.html import framed
 from semcal_utils.show.panels import panel, slider
-from semcal_utils.show.style import COLOURS, frame_or_new, legend_above
+from semcal_utils.show.style import COLOURS, Look, frame_or_new, legend_above
 from semcal_utils.show.svg import TITLE, Drawing, label_bars_svg, shape, svg, tiles_html
 
 COINS = 240
@@ -32,7 +32,7 @@ def plot_coin_stream(
     for name, side, mask in (("heads", "general", is_heads), ("tails", "real", ~is_heads)):
         kept, dropped, colour = mask & accepted, mask & ~accepted, COLOURS[side]
         ax.scatter(x[kept], y[kept], 52, color=colour, label=f"{name}, kept")
-        hollow = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.1, "alpha": 0.55}
+        hollow: Look = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.1, "alpha": 0.55}
         ax.scatter(x[dropped], y[dropped], 34, **hollow, label=f"{name}, dropped")
     ax.set_axis_off()
     ax.set_xlim(-0.8, columns - 0.2)
@@ -108,7 +108,9 @@ def _coins_svg(is_heads: np.ndarray, accepted: np.ndarray, columns: int = 24) ->
 
 def _coin(x: float, y: float, side: str, kept: bool) -> str:
     colour = COLOURS[side]
-    look = {"r": 7, "fill": colour} if kept else {"r": 5.5, "fill": "none", "stroke_opacity": 0.6}
+    look: Look = (
+        {"r": 7, "fill": colour} if kept else {"r": 5.5, "fill": "none", "stroke_opacity": 0.6}
+    )
     return shape("circle", cx=x, cy=y, stroke=colour, stroke_width=1.3, **look)
 
 

@@ -12,6 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from semcal_utils.show.style import (
     COLOURS,
+    Look,
     colours_of,
     frame_or_new,
     legend_above,
@@ -47,7 +48,7 @@ def plot_against_diagonal(
     colours = colours_of(tables, BEFORE_AND_AFTER)
     for name, table in tables.items():
         bars = None if error is None else 2 * table[error]
-        look = {"markersize": 5.5, "elinewidth": 1.1, "linewidth": 1.3, "capsize": 2.5}
+        look: Look = {"markersize": 5.5, "elinewidth": 1.1, "linewidth": 1.3, "capsize": 2.5}
         ax.errorbar(table[x], table[y], bars, fmt=line, color=colours[name], label=name, **look)
     ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), aspect="equal", xlabel=x, ylabel=y)
     percent(percent(ax), "x").grid(axis="x")

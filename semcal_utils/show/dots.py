@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from semcal_utils.show.style import (
     COLOURS,
+    Look,
     along_rows,
     colours_of,
     frame_or_new,
@@ -96,7 +97,7 @@ def plot_dots_by_label(
     ax.hlines(places, drawn.min(axis=1), drawn.max(axis=1), color="#CCCCCC", linewidth=2, zorder=1)
     for name, colour in colours.items():
         marker, size = ("|", 190) if name == target else ("o", 50)
-        ax.scatter(table[name], places, size, colour, marker, label=name, linewidths=2)
+        ax.scatter(table[name], places, size, colour, marker=marker, label=name, linewidths=2)
     ax.set_yticks(places, [plain(label) for label in table.index])
     ax.set_xlim(0, None)
     legend_above(along_rows(ax))
@@ -130,7 +131,7 @@ def plot_spread_by_label(
     )  # fmt: skip
     ax.plot([], [], "D", color=COLOURS["real"], markersize=6, label="mean (box: middle half)")
     if targets is not None:
-        look = {"color": COLOURS["ink"], "markersize": 17, "markeredgewidth": 2.4}
+        look: Look = {"color": COLOURS["ink"], "markersize": 17, "markeredgewidth": 2.4}
         ax.plot(targets[ordered], range(len(ordered)), "|", label="label oracle", **look)
     ax.set_yticks(range(len(ordered)), [plain(label) for label in ordered])
     ax.set(ylabel="")

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from semcal_utils.show.style import COLOURS, SEQUENTIAL, frame_or_new, plain
+from semcal_utils.show.style import COLOURS, SEQUENTIAL, Look, frame_or_new, plain
 
 
 def plot_heat_map(
@@ -39,7 +39,7 @@ def plot_heat_map(
     )  # fmt: skip
     for row, column in np.argwhere(table.isna().to_numpy()):
         # A number here would claim what nobody measured.
-        hatched = {"facecolor": "#F4F4F4", "edgecolor": "#DDDDDD", "hatch": "////"}
+        hatched: Look = {"facecolor": "#F4F4F4", "edgecolor": "#DDDDDD", "hatch": "////"}
         ax.add_patch(Rectangle((column, row), 1, 1, **hatched))
         ax.text(
             column + 0.5, row + 0.5, "undefined", ha="center", va="center", fontsize=9.5,

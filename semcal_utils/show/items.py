@@ -15,6 +15,7 @@ from matplotlib.patches import Rectangle
 from semcal_utils.show.style import (
     COLOURS,
     DIVERGING,
+    Look,
     frame_or_new,
     legend_above,
     note_undefined,
@@ -168,7 +169,7 @@ def plot_token_contributions(
             box = text.get_window_extent(renderer).transformed(ax.transData.inverted())
             x = box.x1 + 0.014
         total = sum(value for value, is_faint in zip(values, faint, strict=True) if not is_faint)
-        at_the_right = {"ha": "right", "va": "center", "fontsize": 9.5, "fontweight": "bold"}
+        at_the_right: Look = {"ha": "right", "va": "center", "fontsize": 9.5, "fontweight": "bold"}
         ax.text(1.0, -row, f"{total:+.2f}", **at_the_right)
     return ax
 

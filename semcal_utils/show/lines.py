@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from semcal_utils.show.style import (
     COLOURS,
+    Look,
     colours_of,
     frame_or_new,
     legend_above,
@@ -105,7 +106,7 @@ def plot_loss_curves(
     if len(held_out):
         best = held_out.loc[held_out["loss"].idxmin()]
         ax.plot(best["step"], best["loss"], "o", color=blue, markersize=7)
-        corner = {"transform": ax.transAxes, "ha": "right", "va": "top"}
+        corner: Look = {"transform": ax.transAxes, "ha": "right", "va": "top"}
         ax.text(1, 0.96, f"{best['loss']:.2f}", **corner, color=blue, fontweight="bold")
         # The first steps start at log(vocabulary) and would flatten everything after them.
         low, high = history["loss"].min(), held_out["loss"].max()
@@ -239,5 +240,5 @@ def plot_alarm_times(
 def _draw_limit(ax: Axes, height: float, name: str) -> None:
     """Draw a dashed line with its name at the first item."""
     ax.axhline(height, color=COLOURS["wrong"], linestyle="--", linewidth=1.3)
-    place = {"xytext": (3, 4), "textcoords": "offset points"}
+    place: Look = {"xytext": (3, 4), "textcoords": "offset points"}
     ax.annotate(name, (1, height), **place, color=COLOURS["wrong"], fontsize=9.5)

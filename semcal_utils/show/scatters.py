@@ -13,6 +13,7 @@ from semcal_utils.show.style import (
     COLOURS,
     RECIPE_COLOURS,
     SERIES,
+    Look,
     frame_or_new,
     legend_above,
     note_undefined,
@@ -38,12 +39,12 @@ def plot_histograms(
     ax = frame_or_new(ax)
     marked = marked or {}
     everything = np.concatenate([*values.values()])
-    ends = np.quantile(everything, [0.002, 0.998])
-    reach = [min(ends[0], *marked.values()), max(ends[1], *marked.values())] if marked else ends
+    low, high = np.quantile(everything, [0.002, 0.998])
+    edges = np.linspace(min([low, *marked.values()]), max([high, *marked.values()]), 60).tolist()
     for name, numbers in values.items():
         colour = colours[name]
-        look = {"histtype": "stepfilled", "facecolor": (colour, 0.5), "edgecolor": colour}
-        ax.hist(numbers, np.linspace(*reach, 60), label=name, **look)
+        look: Look = {"histtype": "stepfilled", "facecolor": (colour, 0.5), "edgecolor": colour}
+        ax.hist(numbers, edges, label=name, **look)
     for (name, number), style in zip(marked.items(), ("-", ":", "--"), strict=False):
         ax.axvline(number, color=COLOURS["ink"], linestyle=style, linewidth=1.6, label=name)
     legend_above(ax, 3)
@@ -98,7 +99,7 @@ def plot_cost_and_gain(results: pd.DataFrame, *, ax: Axes | None = None) -> Axes
     ax.scatter([], [], 46, facecolor="white", edgecolor=COLOURS["oracle"], label="label oracle")
     for world, rows in shown.groupby("world", sort=False):
         top = rows["oracle's pass rate"].mean(), rows["label oracle"].max()
-        above = {"xytext": (0, 10), "textcoords": "offset points", "ha": "center"}
+        above: Look = {"xytext": (0, 10), "textcoords": "offset points", "ha": "center"}
         ax.annotate(str(world), top, **above, fontweight="bold", color=COLOURS["ink"])
     lost = 1 - float(shown[["deception reduction", "low"]].min().min()) if len(shown) else 1.0
     lowest, highest = 1 - 1.1 * max(lost, 0.005), 1 + 0.25 * max(lost, 0.005)

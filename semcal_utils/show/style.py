@@ -15,6 +15,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+Look = dict[str, Any]
+"""How matplotlib or a browser is to draw something: options by name."""
+
 COLOURS = {
     "general": "#E69F00",
     "real": "#0072B2",
@@ -120,7 +123,7 @@ def colours_of(names: Iterable[str], series: Sequence[str] = SERIES) -> dict[str
 
 def note_undefined(ax: Axes, told: str = "undefined here") -> Axes:
     """Say in the middle of an empty frame that there is nothing to draw."""
-    look = {"ha": "center", "va": "center", "color": COLOURS["quiet"], "style": "italic"}
+    look: Look = {"ha": "center", "va": "center", "color": COLOURS["quiet"], "style": "italic"}
     ax.text(0.5, 0.5, told, transform=ax.transAxes, **look)
     return ax
 

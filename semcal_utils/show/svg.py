@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from semcal_utils.show.style import COLOURS
+from semcal_utils.show.style import COLOURS, Look
 
 MOST_LABELS = 24
 """Labels drawn beside one another; of more, those whose stream and world differ most."""
@@ -23,8 +23,8 @@ MOST_LABELS = 24
 LOWEST_TENS, HIGHEST_TENS = 6, 12
 """The axis of evidence reaches from 10^-6 to 10^12; what lies beyond runs along its edge."""
 
-QUIET: dict[str, Any] = {"fill": "currentColor", "fill_opacity": 0.72, "font_size": 10.5}
-TITLE: dict[str, Any] = {"fill": "currentColor", "font_weight": 600}
+QUIET: Look = {"fill": "currentColor", "fill_opacity": 0.72, "font_size": 10.5}
+TITLE: Look = {"fill": "currentColor", "font_weight": 600}
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ def label_bars_svg(
             x = middle + (place - shown.shape[1] / 2) * bar
             told = shape("title", f"{name}, {side}: {share:.1%}")
             fill = COLOURS.get(side, COLOURS["rejected"])
-            size = {"x": x, "y": top + deep - tall, "width": bar * 0.93, "height": tall}
+            size: Look = {"x": x, "y": top + deep - tall, "width": bar * 0.93, "height": tall}
             shapes.append(shape("rect", told, class_=f"bar-{side}", fill=fill, **size))
         x, y = (middle + 4, top + deep + 13) if turned else (middle, top + deep + 16)
-        look = {"text_anchor": "middle"}
+        look: Look = {"text_anchor": "middle"}
         if turned:
             look = {"text_anchor": "end", "transform": f"rotate(-35 {x:.1f} {y:.1f})"}
         shapes.append(shape("text", name, x=x, y=y, **look, **QUIET))
@@ -157,14 +157,14 @@ def evidence_svg(evidence: pd.DataFrame, *, alarm: float) -> str:
         shapes.append(rule(left, right, y))
         shapes.append(shape("text", f"10{power}", x=left - 5, y=y + 4, text_anchor="end", **QUIET))
     y, red = float(y_of(alarm)), COLOURS["wrong"]
-    dashed = {"stroke": red, "stroke_width": 1.4, "stroke_dasharray": "5 4"}
+    dashed: Look = {"stroke": red, "stroke_width": 1.4, "stroke_dasharray": "5 4"}
     shapes.append(shape("line", x1=left, x2=right, y1=y, y2=y, **dashed))
-    named = QUIET | {"fill": red, "fill_opacity": 1, "text_anchor": "end"}
+    named: Look = QUIET | {"fill": red, "fill_opacity": 1, "text_anchor": "end"}
     shapes.append(shape("text", f"alarm: E = {math.exp(alarm):.3g}", x=right - 2, y=y - 5, **named))
     for side in ("general", "filtered"):
         places = zip(x_of(evidence["items"]), y_of(evidence[side]), strict=True)
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        line = {"fill": "none", "stroke": COLOURS[side], "stroke_width": 2.2}
+        line: Look = {"fill": "none", "stroke": COLOURS[side], "stroke_width": 2.2}
         shapes.append(shape("polyline", class_=f"evidence-{side}", points=points, **line))
     off = len(evidence) and evidence["general"].iloc[-1] > high * math.log(10)
     told = f"amber: the stream{' (off the top)' if off else ''}, light blue: kept"
@@ -174,7 +174,7 @@ def evidence_svg(evidence: pd.DataFrame, *, alarm: float) -> str:
     for decade in range(math.floor(math.log10(last)) + 1):
         x = float(x_of(10**decade))
         if x < width - 70:
-            place = {"x": x, "y": height - 18, "text_anchor": "middle"}
+            place: Look = {"x": x, "y": height - 18, "text_anchor": "middle"}
             shapes.append(shape("text", f"{10**decade:,}", **place, **QUIET))
     place = {"x": right, "y": height - 18, "text_anchor": "end"}
     shapes.append(shape("text", f"{last:,.0f} items", **place, **QUIET))
