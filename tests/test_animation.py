@@ -63,7 +63,8 @@ def test_a_file_that_stays_too_large_is_kept_with_a_warning(tmp_path, monkeypatc
 
 def test_a_frame_shows_counts_bars_and_cards():
     frames = show.stream_frames(replay(), count=6)
-    figure = draw_frame(frames, len(frames) - 1, title="a stream")
+    figure = plt.figure()
+    draw_frame(figure, frames, len(frames) - 1, title="a stream")
     told = [text.get_text() for text in figure.texts]
     assert f"300 seen   ·   {frames[-1].accepted:,} kept" in told
     bars = next(ax for ax in figure.axes if ax.get_title(loc="left") == "share of items")
@@ -77,7 +78,8 @@ def test_a_frame_shows_counts_bars_and_cards():
 def test_too_early_to_tell_is_written_out():
     frequencies = pd.DataFrame({"general": [1.0], "real": [1.0], "filtered": [np.nan]}, index=["a"])
     frame = Frame(1, 0, frequencies, np.nan, np.nan, np.nan, [Card("x", False)])
-    figure = draw_frame([frame], 0, title="")
+    figure = plt.figure()
+    draw_frame(figure, [frame], 0, title="")
     assert any(t.get_text() == "too early to tell" for ax in figure.axes for t in ax.texts)
     plt.close(figure)
 
@@ -87,7 +89,8 @@ def test_pictures_of_kept_items_keep_their_colours_and_others_pale():
     red[..., 0] = 200
     frequencies = pd.DataFrame({"general": [1.0], "real": [1.0], "filtered": [1.0]}, index=["a"])
     cards = [Card("x", True, red), Card("y", False, red)]
-    figure = draw_frame([Frame(2, 1, frequencies, 1, 1, 1, cards)], 0, title="")
+    figure = plt.figure()
+    draw_frame(figure, [Frame(2, 1, frequencies, 1, 1, 1, cards)], 0, title="")
     shown = [ax.images[0].get_array()[0, 0] for ax in figure.axes if ax.images]
     assert shown[0].tolist() == [200, 0, 0]
     assert len(set(shown[1].tolist())) == 1
@@ -98,23 +101,3 @@ def test_pictures_of_kept_items_keep_their_colours_and_others_pale():
 def test_a_stream_without_items_is_refused():
     with pytest.raises(ValueError, match="no item to animate"):
         show.stream_frames(replay(0), count=4)
-
-
-def test_the_alarm_figures_show_their_shares_and_the_line():
-    paths = {"deceptive": np.cumsum(np.ones((20, 50)), axis=1), "honest": np.zeros((20, 50))}
-    ax = show.plot_alarm_paths(paths, alpha=0.05)
-    assert any(text.get_text() == "alarm: E = 20" for text in ax.texts)
-    times = {"honest": np.full(10, np.inf), "severe": np.r_[np.full(5, 3.0), np.full(5, 40.0)]}
-    ax = show.plot_alarm_times(times, items=100, alpha=0.05)
-    severe = next(line for line in ax.lines if line.get_label() == "severe")
-    assert severe.get_ydata()[-1] == 1.0
-    assert np.interp(10, severe.get_xdata(), severe.get_ydata()) == 0.5
-    plt.close("all")
-
-
-def test_words_that_moved_the_stream_are_bars_with_their_nats():
-    words = pd.DataFrame({"word": ["$duck", "fire"], "moved": [3.0, -40.0], "captions": [2, 9]})
-    ax = show.plot_stream_words(words)
-    assert [round(bar.get_width()) for bar in ax.patches] == [3, -40]
-    assert {text.get_text() for text in ax.texts} == {"+3", "-40"}
-    plt.close(ax.figure)

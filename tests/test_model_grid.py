@@ -183,14 +183,3 @@ def test_two_processes_train_the_grid_together(tmp_path):
         -len(draw_worlds(open_run("tiny", "toy", root=tmp_path), TINY).texts("general")) // 32
     )
     assert steps < alone  # each step takes a batch per process
-
-
-def test_both_starts_are_drawn_where_they_stand():
-    from semcal_utils.show import plot_starts
-
-    table = pd.DataFrame({"general": [0.9, 0.2], "scratch": [0.91, -0.3]}, index=["mild", "severe"])
-    ax = plot_starts(table)
-    heights = [points.get_offsets()[:, 1].tolist() for points in ax.collections[1:]]
-    assert heights == [[0.9, 0.2], [0.91, -0.3]]
-    assert ax.get_ylim()[0] < -0.3
-    assert [text.get_text() for text in ax.texts] == ["90.0%", "20.0%", "91.0%", "-30.0%"]

@@ -12,7 +12,7 @@ from semcal_utils.rejection import SemanticFilter
 from semcal_utils.rejection.stream_alarms import alarm_paths
 from semcal_utils.rejection.stream_monitor import StreamMonitor
 from semcal_utils.rejection.stream_replay import PATH_POINTS, StreamReplay
-from semcal_utils.show.moments import draw_moment
+from semcal_utils.show.replayed_stream import draw_replayed_stream
 from semcal_utils.show.svg import Drawing, evidence_svg, label_bars_svg, power_of_ten
 
 LABELS = ["fire", "food", "music"]
@@ -92,7 +92,7 @@ def test_a_label_that_the_world_never_shows_is_left_out():
 def test_an_empty_stream_can_be_drawn():
     moment = replay_of(posts(0)).moment(10)
     assert (moment.items, moment.accepted, moment.log_e("general")) == (0, 0, 0.0)
-    drawing = draw_moment(moment)
+    drawing = draw_replayed_stream(moment)
     assert "undefined" in drawing.text
     assert "nan" not in drawing.html
 
@@ -106,7 +106,7 @@ def test_too_few_kept_items_tell_no_reduction():
 
 
 def test_a_drawing_shows_numbers_bars_and_the_last_decisions():
-    drawing = draw_moment(replay_of(posts(60, captions="a duck by the sea")).moment(60))
+    drawing = draw_replayed_stream(replay_of(posts(60, captions="a duck by the sea")).moment(60))
     assert isinstance(drawing, Drawing)
     assert "kept " in repr(drawing)
     assert drawing.html.count('class="bar-filtered"') == 3
@@ -122,7 +122,7 @@ def test_captions_and_labels_are_drawn_as_text(hostile):
     world = WORLD.rename({"fire": hostile})
     table["label"] = table["label"].replace("fire", hostile)
     html = StreamReplay(table, world, log_bound=1.0, seed=0).moment(40)
-    markup = draw_moment(html).html
+    markup = draw_replayed_stream(html).html
     assert "<script" not in markup
     assert "<img" not in markup
     assert "\u202e" not in markup
@@ -131,7 +131,7 @@ def test_captions_and_labels_are_drawn_as_text(hostile):
 
 def test_long_captions_are_cut_with_an_ellipsis():
     moment = replay_of(posts(3, captions="word " * 80)).moment(3)
-    assert " …" in draw_moment(moment).html
+    assert " …" in draw_replayed_stream(moment).html
 
 
 def test_bars_are_as_high_as_their_shares():

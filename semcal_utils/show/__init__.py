@@ -4,150 +4,105 @@ One palette everywhere: general amber, real blue, filtered light blue, rejected 
 colour-blind safe set of Okabe and Ito).
 """
 
-from semcal_utils.show.animation import (
-    Card,
-    Frame,
-    frame_places,
-    save_stream_animation,
-)
+from semcal_utils.show.animation import save_stream_animation
 from semcal_utils.show.artefacts import plot_artefact_argument
-from semcal_utils.show.bounds import plot_bound_curve
-from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
-from semcal_utils.show.captions import (
-    plot_doubts,
-    plot_forecast_frequencies,
-    plot_forecast_reduction,
-)
-from semcal_utils.show.choices import plot_bound_trade_off, plot_sharpening
-from semcal_utils.show.coin_panel import coin_panel
-from semcal_utils.show.coins import draw_coin_filter, plot_coin_stream
-from semcal_utils.show.decision_wall import DecisionWall, decision_wall
-from semcal_utils.show.detection import (
-    plot_auc_against_reduction,
-    plot_claims,
-    plot_few_labels,
-    plot_league,
-    plot_precision_recall,
-    plot_robustness,
-    plot_roc,
-    plot_seeds,
+from semcal_utils.show.bars import (
+    plot_kept_divergence,
+    plot_label_bars,
+    plot_ranked_bars,
+    plot_recipes,
     plot_verdicts,
 )
-from semcal_utils.show.distributions import (
-    plot_acceptance_by_label,
-    plot_label_bars,
-    plot_log_ratio_histogram,
-)
-from semcal_utils.show.flowing import moving_picture_html, stream_frames
-from semcal_utils.show.items import (
-    plot_captioned_pictures,
-    plot_captioned_sounds,
-    plot_sentence_lengths,
-    plot_sentences,
-)
-from semcal_utils.show.panels import HEADLESS_VARIABLE, is_headless, panel
-from semcal_utils.show.recipes import draw_intervals, plot_kept_divergence, plot_recipes
-from semcal_utils.show.reliability import (
-    plot_acceptance_against_oracle,
+from semcal_utils.show.coin_stream import coin_panel, plot_coin_stream
+from semcal_utils.show.curves import (
+    plot_against_diagonal,
+    plot_bound_curve,
     plot_labels_needed,
-    plot_reliability,
+    plot_precision_recall,
+    plot_roc,
+    plot_sharpening,
 )
-from semcal_utils.show.results import (
+from semcal_utils.show.decision_wall import decision_wall
+from semcal_utils.show.dots import (
+    plot_dots_by_label,
+    plot_dots_with_intervals,
+    plot_spread_by_label,
+)
+from semcal_utils.show.heat_maps import plot_heat_map, plot_relative_table
+from semcal_utils.show.items import (
+    plot_captioned_items,
+    plot_sentences,
+    plot_token_contributions,
+    plot_token_log_probs,
+)
+from semcal_utils.show.lines import (
+    plot_alarm_paths,
+    plot_alarm_times,
     plot_convergence,
-    plot_cost_and_gain,
-    plot_expected_against_achieved,
-    plot_heat_map,
-    plot_metric_by_world,
+    plot_few_labels,
+    plot_lines_by_world,
+    plot_lines_with_bands,
+    plot_loss_curves,
 )
-from semcal_utils.show.starts import STARTS, plot_starts
-from semcal_utils.show.stream import plot_alarm_paths, plot_alarm_times, plot_stream_words
+from semcal_utils.show.scatters import (
+    plot_auc_against_reduction,
+    plot_cost_and_gain,
+    plot_histograms,
+)
+from semcal_utils.show.stream_frames import moving_picture_html, stream_frames
 from semcal_utils.show.stream_panel import RecordedStreams, stream_panel
-from semcal_utils.show.stream_words import stream_words
 from semcal_utils.show.style import (
     COLOURS,
     RECIPE_COLOURS,
+    colours_of,
     new_figure,
     panel_grid,
     percent,
     use_style,
 )
-from semcal_utils.show.summary import plot_models_and_rivals, plot_same_shape
-from semcal_utils.show.training import (
-    plot_captioner_progress,
-    plot_confusion,
-    plot_loss_curves,
-    plot_relative_table,
-)
-from semcal_utils.show.word_shares import WordShare, word_shares
-from semcal_utils.show.words import plot_token_contributions, plot_token_log_probs
+from semcal_utils.show.word_shares import stream_words
 from semcal_utils.show.world_panel import world_panel
 
 __all__ = [
     "COLOURS",
-    "HEADLESS_VARIABLE",
     "RECIPE_COLOURS",
-    "STARTS",
-    "CaptionSaliency",
-    "Card",
-    "DecisionWall",
-    "Frame",
     "RecordedStreams",
-    "WordShare",
     "coin_panel",
+    "colours_of",
     "decision_wall",
-    "draw_coin_filter",
-    "draw_intervals",
-    "explain_caption",
-    "frame_places",
-    "is_headless",
     "moving_picture_html",
     "new_figure",
-    "panel",
     "panel_grid",
     "percent",
-    "plot_acceptance_against_oracle",
-    "plot_acceptance_by_label",
+    "plot_against_diagonal",
     "plot_alarm_paths",
     "plot_alarm_times",
     "plot_artefact_argument",
     "plot_auc_against_reduction",
     "plot_bound_curve",
-    "plot_bound_trade_off",
-    "plot_captioned_pictures",
-    "plot_captioned_sounds",
-    "plot_captioner_progress",
-    "plot_claims",
+    "plot_captioned_items",
     "plot_coin_stream",
-    "plot_confusion",
     "plot_convergence",
     "plot_cost_and_gain",
-    "plot_doubts",
-    "plot_expected_against_achieved",
+    "plot_dots_by_label",
+    "plot_dots_with_intervals",
     "plot_few_labels",
-    "plot_forecast_frequencies",
-    "plot_forecast_reduction",
     "plot_heat_map",
+    "plot_histograms",
     "plot_kept_divergence",
     "plot_label_bars",
     "plot_labels_needed",
-    "plot_league",
-    "plot_log_ratio_histogram",
+    "plot_lines_by_world",
+    "plot_lines_with_bands",
     "plot_loss_curves",
-    "plot_metric_by_world",
-    "plot_models_and_rivals",
     "plot_precision_recall",
+    "plot_ranked_bars",
     "plot_recipes",
     "plot_relative_table",
-    "plot_reliability",
-    "plot_robustness",
     "plot_roc",
-    "plot_same_shape",
-    "plot_seeds",
-    "plot_sentence_lengths",
     "plot_sentences",
     "plot_sharpening",
-    "plot_starts",
-    "plot_stream_words",
+    "plot_spread_by_label",
     "plot_token_contributions",
     "plot_token_log_probs",
     "plot_verdicts",
@@ -156,6 +111,5 @@ __all__ = [
     "stream_panel",
     "stream_words",
     "use_style",
-    "word_shares",
     "world_panel",
 ]

@@ -7,20 +7,23 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-from semcal_utils.show.gif_colours import common_palette, in_colours
-from semcal_utils.show.style import COLOURS, percent
+from semcal_utils.show.bars import plot_label_bars
+from semcal_utils.show.style import COLOURS, Look, percent, plain
 
 WIDTH, HEIGHT, DPI = 8.8, 5.3, 100
 PICTURES_SHOWN, TEXTS_SHOWN = 10, 4
 MOST_BYTES = 2_000_000
+MILLISECONDS = 140
+"""Of each frame; the first quarter lasts three times and the last twenty times as long."""
+
 THRIFT = ((72, 1), (36, 1), (36, 2), (16, 3))
 """Mixtures, and every how many frames; the first that fits into `MOST_BYTES` is taken."""
 
@@ -76,7 +79,7 @@ def frame_places(items: int, frames: int) -> list[int]:
 
 
 def save_stream_animation(
-    frames: Sequence[Frame], path: Path, *, title: str, credit: str = "", seconds: float = 0.14
+    frames: Sequence[Frame], path: Path, *, title: str, credit: str = ""
 ) -> None:
     """Write frames as a GIF that repeats for ever; the same frames give the same bytes.
 
@@ -88,19 +91,22 @@ def save_stream_animation(
         path: file to write.
         title: line above the picture.
         credit: line below it.
-        seconds: for each frame; the first quarter lasts three times and the last twenty times as
-            long.
     """
-    canvas = _Canvas(frames, title, credit)
-    pictures = [canvas.draw(number) for number in range(len(frames))]
-    plt.close(canvas.figure)
+    figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
+    pictures = []
+    for number in range(len(frames)):
+        draw_frame(figure, frames, number, title=title, credit=credit)
+        figure.canvas.draw()
+        pictures.append(np.array(figure.canvas.buffer_rgba())[..., :3])  # type: ignore[attr-defined]
+    plt.close(figure)
     for mixed_colours, step in THRIFT:
         chosen = [*pictures[:-1:step], pictures[-1]]
         # The palette must know the pictures of the early frames and the curves of the late ones.
-        palette = common_palette([chosen[n] for n in _spread(len(chosen), 5)], mixed_colours)
+        known = np.linspace(0, len(chosen) - 1, 5).round().astype(int)
+        palette = common_palette([chosen[number] for number in np.unique(known)], mixed_colours)
         first, *others = [in_colours(picture, palette) for picture in chosen]
         usual = [(3 if n < len(chosen) // 4 else 1) * step for n in range(len(chosen) - 1)]
-        durations = [int(1000 * seconds * times) for times in (*usual, 20)]
+        durations = [MILLISECONDS * times for times in (*usual, 20)]
         first.save(path, format="GIF", save_all=True, append_images=others, duration=durations,
                    loop=0, optimize=False, disposal=1)  # fmt: skip
         if path.stat().st_size <= MOST_BYTES:
@@ -112,151 +118,86 @@ def save_stream_animation(
     )
 
 
-def draw_frame(frames: Sequence[Frame], number: int, *, title: str, credit: str = "") -> Figure:
-    """Draw one frame alone, as the static twin of the animation.
+def draw_frame(
+    figure: Figure, frames: Sequence[Frame], number: int, *, title: str, credit: str = ""
+) -> None:
+    """Draw one frame: the newest items as cards, the label frequencies, the reduction so far.
 
     Args:
-        frames: all of them; the curve shows those up to `number`.
+        figure: what to draw on; cleared first.
+        frames: all of them; the curve shows those up to `number`, the last sets the axes.
         number: which to draw.
         title: line above the picture.
         credit: line below it.
     """
-    canvas = _Canvas(frames, title, credit)
-    canvas.draw(number)
-    return canvas.figure
+    figure.clear()
+    now, last = frames[number], frames[-1]
+    figure.text(0.02, 0.965, title, fontsize=13, fontweight="bold", va="center")
+    figure.text(0.98, 0.012, credit, fontsize=6.5, ha="right", color=COLOURS["quiet"])
+    counts = f"{now.items:,} seen   ·   {now.accepted:,} kept"
+    figure.text(0.98, 0.965, counts, fontsize=12, ha="right", va="center")
+    pictures = any(card.picture is not None for frame in frames for card in frame.cards)
+    shown = PICTURES_SHOWN if pictures else TEXTS_SHOWN
+    pitch = 0.96 / shown
+    side = pitch - 0.008
+    height = side * WIDTH / HEIGHT if pictures else 0.19
+    bottom = 0.70 + (0.19 - height) / 2
+    for place, card in enumerate(now.cards[:shown]):
+        card_ax = figure.add_axes((0.02 + place * pitch, bottom, side, height))
+        _draw_card(card_ax, card, newest=place == 0)
+    bars = plot_label_bars(now.frequencies, ax=figure.add_axes((0.065, 0.155, 0.56, 0.43)))
+    # A handful of items makes towers; they may leave the frame.
+    bars.set_ylim(0, 1.25 * float(np.nanmax(last.frequencies)))
+    bars.tick_params(axis="x", labelsize=8.5 if len(last.frequencies) <= 12 else 6)
+    bars.set_ylabel("")
+    bars.set_title("share of items", fontsize=10.5, pad=6)
+    _draw_reduction(figure.add_axes((0.70, 0.155, 0.28, 0.43)), frames, number)
 
 
-class _Canvas:
-    """One figure whose parts are moved from frame to frame: drawing anew would take minutes."""
-
-    def __init__(self, frames: Sequence[Frame], title: str, credit: str) -> None:
-        self.frames = frames
-        self.figure = plt.figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
-        self.figure.text(0.02, 0.965, title, fontsize=13, fontweight="bold", va="center")
-        self.figure.text(0.98, 0.012, credit, fontsize=6.5, ha="right", color=COLOURS["quiet"])
-        self.counts = self.figure.text(0.98, 0.965, "", fontsize=12, ha="right", va="center")
-        self.cards = self._card_frames()
-        self.bars = self._bars()
-        self.curve = self._curve()
-
-    def draw(self, number: int) -> np.ndarray:
-        frame = self.frames[number]
-        self.counts.set_text(f"{frame.items:,} seen   ·   {frame.accepted:,} kept")
-        self._move_bars(frame)
-        self._move_curve(number)
-        for place, ax in enumerate(self.cards):
-            ax.clear()
-            ax.set_axis_off()
-            if place < len(frame.cards):
-                _draw_card(ax, frame.cards[place], newest=place == 0)
-        self.figure.canvas.draw()
-        return np.array(self.figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
-
-    def _card_frames(self) -> list[Axes]:
-        cards = [card for frame in self.frames for card in frame.cards]
-        pictures = any(card.picture is not None for card in cards)
-        count = PICTURES_SHOWN if pictures else TEXTS_SHOWN
-        pitch, left, bottom = 0.96 / count, 0.02, 0.70
-        side = pitch - 0.008
-        height = side * WIDTH / HEIGHT if pictures else 0.19
-        if pictures:
-            bottom += (0.19 - height) / 2
-        return [
-            self.figure.add_axes((left + place * pitch, bottom, side, height))
-            for place in range(count)
-        ]
-
-    def _bars(self) -> list[Any]:
-        ax = self.figure.add_axes((0.065, 0.155, 0.56, 0.43))
-        names = [str(name).replace("$", r"\$") for name in self.frames[-1].frequencies.index]
-        sides = ("general", "real", "filtered")
-        places = np.arange(len(names))
-        bars = [
-            ax.bar(places + (n - 1) * 0.28, 0, 0.26, color=COLOURS[side], label=side)
-            for n, side in enumerate(sides)
-        ]
-        # A handful of items makes towers; they may leave the frame.
-        settled = self.frames[-1].frequencies.to_numpy()
-        ax.set_ylim(0, 1.25 * float(np.nanmax(settled)))
-        size = 8.5 if len(names) <= 12 else 6
-        ax.set_xticks(places, names, rotation=30, ha="right", rotation_mode="anchor", fontsize=size)
-        ax.set_xlim(-0.6, len(names) - 0.4)
-        ax.set_title("share of items", fontsize=10.5, pad=6)
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
-        percent(ax)
-        return bars
-
-    def _move_bars(self, frame: Frame) -> None:
-        for bars, side in zip(self.bars, ("general", "real", "filtered"), strict=True):
-            for bar, share in zip(bars, frame.frequencies[side].fillna(0), strict=True):
-                bar.set_height(share)
-
-    def _curve(self) -> tuple[Axes, Any, Any, Any]:
-        ax = self.figure.add_axes((0.70, 0.155, 0.28, 0.43))
-        ax.set_xscale("log")
-        ax.set(xlim=(1, max(self.frames[-1].items, 2)), ylim=(-0.05, 1.05))
-        ax.set_xlabel("items seen", fontsize=9)
-        ax.set_title("deception reduction", fontsize=10.5, pad=6)
-        ax.axhline(1, color=COLOURS["quiet"], linestyle=":", linewidth=1)
-        percent(ax)
-        (line,) = ax.plot([], [], color=COLOURS["real"], linewidth=2)
-        place = {"transform": ax.transAxes, "ha": "right"}
-        told = ax.text(0.97, 0.16, "", fontsize=17, fontweight="bold", **place)
-        between = ax.text(0.97, 0.06, "", fontsize=9, color=COLOURS["quiet"], **place)
-        return ax, line, (told, between), []
-
-    def _move_curve(self, number: int) -> None:
-        ax, line, (told, between), bands = self.curve
-        past = [frame for frame in self.frames[: number + 1] if not np.isnan(frame.reduction)]
-        items = [frame.items for frame in past]
-        line.set_data(items, [frame.reduction for frame in past])
-        while bands:
-            bands.pop().remove()
-        if past:
-            low, high = [f.low for f in past], [f.high for f in past]
-            bands.append(
-                ax.fill_between(
-                    items, low, high, color=COLOURS["filtered"], alpha=0.35, linewidth=0
-                )
-            )
-        now = self.frames[number]
-        known = not np.isnan(now.reduction)
-        told.set_text(f"{now.reduction:.1%}" if known else "")
-        between.set_text(f"95 %: {now.low:.1%} to {now.high:.1%}" if known else "too early to tell")
+def _draw_reduction(ax: Axes, frames: Sequence[Frame], number: int) -> None:
+    """Draw the reduction over the items seen, with its interval, and write the newest."""
+    now = frames[number]
+    past = [frame for frame in frames[: number + 1] if not np.isnan(frame.reduction)]
+    items = [frame.items for frame in past]
+    low, high = [frame.low for frame in past], [frame.high for frame in past]
+    ax.fill_between(items, low, high, color=COLOURS["filtered"], alpha=0.35, linewidth=0)
+    ax.plot(items, [frame.reduction for frame in past], color=COLOURS["real"], linewidth=2)
+    ax.axhline(1, color=COLOURS["quiet"], linestyle=":", linewidth=1)
+    ax.set_xscale("log")
+    ax.set(xlim=(1, max(frames[-1].items, 2)), ylim=(-0.05, 1.05))
+    ax.set_xlabel("items seen", fontsize=9)
+    ax.set_title("deception reduction", fontsize=10.5, pad=6)
+    percent(ax)
+    known = not np.isnan(now.reduction)
+    between = f"95 %: {now.low:.1%} to {now.high:.1%}" if known else "too early to tell"
+    at_the_right: Look = {"transform": ax.transAxes, "ha": "right"}
+    ax.text(0.97, 0.06, between, fontsize=9, color=COLOURS["quiet"], **at_the_right)
+    if known:
+        ax.text(0.97, 0.16, f"{now.reduction:.1%}", fontsize=17, weight="bold", **at_the_right)
 
 
 def _draw_card(ax: Axes, card: Card, *, newest: bool) -> None:
-    colour = COLOURS["filtered"] if card.accepted else COLOURS["rejected"]
+    ax.set_axis_off()
     ax.set(xlim=(0, 1), ylim=(0, 1))
     if card.picture is not None:
         ax.imshow(_as_shown(card), extent=(0, 1, 0, 1), aspect="auto")
     else:
-        text = card.caption.replace("$", r"\$")
-        ax.text(
-            0.04,
-            0.9,
-            textwrap.fill(text, 28, max_lines=5, placeholder=" …"),
-            fontsize=8,
-            va="top",
-            linespacing=1.15,
-            alpha=1.0 if card.accepted else 0.45,
-        )
-    ax.add_patch(
-        plt.Rectangle(
-            (0, 0), 1, 1, fill=False, clip_on=False, edgecolor=colour,
-            linewidth=3.2 if card.accepted else 1.0,
-            linestyle="-" if card.accepted else (0, (3, 2)),
-        )
-    )  # fmt: skip
-    verdict = "✓ kept" if card.accepted else "✗ dropped"
+        text = textwrap.fill(plain(card.caption), 28, max_lines=5, placeholder=" …")
+        look: Look = {"fontsize": 8, "va": "top", "linespacing": 1.15}
+        ax.text(0.04, 0.9, text, alpha=1.0 if card.accepted else 0.45, **look)
+    line: Look = {"edgecolor": COLOURS["filtered"], "linewidth": 3.2}
+    if not card.accepted:
+        line = {"edgecolor": COLOURS["rejected"], "linewidth": 1.0, "linestyle": (0, (3, 2))}
+    ax.add_patch(plt.Rectangle((0, 0), 1, 1, fill=False, clip_on=False, **line))
     ax.text(
-        0.5, -0.07, verdict, ha="center", va="top", fontsize=8.5 if newest else 7.5,
-        fontweight="bold" if newest else "normal",
+        0.5, -0.07, "✓ kept" if card.accepted else "✗ dropped", ha="center", va="top",
+        fontsize=8.5 if newest else 7.5, fontweight="bold" if newest else "normal",
         color=COLOURS["real"] if card.accepted else COLOURS["quiet"],
     )  # fmt: skip
 
 
 def _as_shown(card: Card) -> np.ndarray:
+    """Return the picture as it is, or pale and grey where it was dropped."""
     picture = np.asarray(card.picture, dtype=float)
     if card.accepted:
         return picture.astype(np.uint8)
@@ -265,5 +206,55 @@ def _as_shown(card: Card) -> np.ndarray:
     return np.repeat(faint[..., None], 3, axis=2).astype(np.uint8)
 
 
-def _spread(count: int, wanted: int) -> list[int]:
-    return sorted(set(np.linspace(0, count - 1, min(count, wanted)).round().astype(int).tolist()))
+FLAT_COLOURS = 48
+"""How many of the commonest colours stay as they are."""
+
+
+def common_palette(frames: Sequence[np.ndarray], mixed_colours: int) -> np.ndarray:
+    """Return one palette for many frames, so that nothing flickers.
+
+    The commonest colours stay as they are (paper, ink, bars); the rest are mixtures.
+
+    Args:
+        frames: arrays (height, width, 3), uint8.
+        mixed_colours: how many mixtures.
+
+    Returns:
+        uint8 array of shape (colours, 3).
+    """
+    packed, counts = np.unique(np.concatenate([_packed(f) for f in frames]), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    flat, mixed = _unpacked(packed[order[:FLAT_COLOURS]]), _unpacked(packed[order[FLAT_COLOURS:]])
+    if not len(mixed):
+        return flat
+    # Each colour once: the many shades of a picture count for more than its wide even ground.
+    cut = Image.fromarray(mixed[None]).quantize(mixed_colours, method=Image.Quantize.MEDIANCUT)
+    mixtures = np.array(cut.getpalette(), dtype=np.uint8).reshape(-1, 3)[:mixed_colours]
+    return np.concatenate([flat, mixtures])
+
+
+def in_colours(picture: np.ndarray, palette: np.ndarray) -> Image.Image:
+    """Return a picture in the nearest colours of a palette.
+
+    Pillow's own search is coarser than a palette with exact colours: it makes white paper grey.
+
+    Args:
+        picture: array (height, width, 3), uint8.
+        palette: from `common_palette`.
+    """
+    found, places = np.unique(_packed(picture), return_inverse=True)
+    squares = (palette.astype(np.int64) ** 2).sum(axis=1)
+    products = _unpacked(found).astype(np.int64) @ palette.T.astype(np.int64)
+    nearest = (squares - 2 * products).argmin(axis=1).astype(np.uint8)
+    shown = Image.fromarray(nearest[places].reshape(picture.shape[:2]))
+    shown.putpalette(palette.ravel().tolist())
+    return shown
+
+
+def _packed(picture: np.ndarray) -> np.ndarray:
+    wide = picture.astype(np.uint32)
+    return ((wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]).ravel()
+
+
+def _unpacked(packed: np.ndarray) -> np.ndarray:
+    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from IPython.display import Audio
+from numpy.typing import NDArray
 
+from semcal_utils.media.readers import SAMPLING_RATE, UnusableItem, read_picture, read_sound
 from semcal_utils.show import html as markup
-from semcal_utils.show.caption_words import CaptionSaliency, explain_caption
-from semcal_utils.show.wall_media import medium_html
-from semcal_utils.show.word_shares import text_of_tokens
+from semcal_utils.show.escaping import content, visible_text
+from semcal_utils.show.svg import shape
+from semcal_utils.show.word_shares import WordShare, require_columns, text_of_tokens, word_shares
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+SCORED = ["tokens", "log_prob_general", "log_prob_real"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,8 @@ class DecisionCard:
         item_id: its id; untrusted, as are label and caption.
         label: its label, or "".
         caption: its words, untouched.
-        saliency: its words with their shares; None if it could not be decided on.
+        shares: its words with what they add to the log ratio; None if it could not be decided on.
+        accept_probability: a, if known.
         accepted: whether it was kept.
         reason: why it was not.
         medium: its picture or sound as escaped HTML, or "".
@@ -35,7 +44,8 @@ class DecisionCard:
     item_id: str
     label: str
     caption: str
-    saliency: CaptionSaliency | None
+    shares: tuple[WordShare, ...] | None
+    accept_probability: float | None
     accepted: bool
     reason: str
     medium: str = ""
@@ -48,10 +58,12 @@ class DecisionWall:
     Attributes:
         cards: in the order in which they are shown.
         scale: nats at which colours are strongest, the same for all.
+        log_bound: log M in nats, if known.
     """
 
     cards: tuple[DecisionCard, ...]
     scale: float
+    log_bound: float | None = None
 
     def _repr_html_(self) -> str:
         parts = [markup.legend_html(self.scale)]
@@ -72,25 +84,38 @@ class DecisionWall:
     def __repr__(self) -> str:
         lines = []
         for card in self.cards:
-            name = markup.visible_text(f"{card.item_id} {card.label}".strip())
-            told = repr(card.saliency) if card.saliency else markup.visible_text(card.caption)
-            reason = f" ({markup.visible_text(card.reason)})" if card.reason else ""
-            lines.append(f"[{'kept' if card.accepted else 'dropped'}] {name}{reason}\n{told}")
-        return "\n\n".join(lines) or "(no items)"
+            name = visible_text(f"{card.item_id} {card.label}".strip())
+            reason = f" ({visible_text(card.reason)})" if card.reason else ""
+            lines.append(f"[{'kept' if card.accepted else 'dropped'}] {name}{reason}")
+            if card.shares is None:
+                lines.append(visible_text(card.caption))
+            else:
+                lines.append(" ".join(map(_plain, card.shares)) or "(no words)")
+                lines.append(", ".join(self._facts(card)))
+        return "\n".join(lines) or "(no items)"
+
+    def _facts(self, card: DecisionCard) -> list[str]:
+        total = float(np.sum([share.share for share in card.shares or ()]))
+        facts = [f"log r = {markup.signed(total)} nats"]
+        if self.log_bound is not None:
+            facts.append(f"log M = {markup.signed(self.log_bound)}")
+        if card.accept_probability is not None:
+            facts.append(f"acceptance {card.accept_probability:.3f}")
+        return facts
 
     def _card_html(self, card: DecisionCard, colour: str) -> str:
-        if card.saliency:
-            caption = card.saliency.body_html(self.scale, verdict=False)
-        else:
-            caption = f"<div>{markup.content(card.caption)}</div>"
-        label = f" · {markup.content(card.label)}" if card.label else ""
-        reason = f"<br>{markup.content(card.reason)}" if card.reason else ""
+        caption = f"<div>{content(card.caption)}</div>"
+        if card.shares is not None:
+            words = markup.words_html(card.shares, self.scale)
+            caption = words + markup.footer_html(self._facts(card))
+        label = f" · {content(card.label)}" if card.label else ""
+        reason = f"<br>{content(card.reason)}" if card.reason else ""
         return (
             '<div style="border:1px solid rgba(128,128,128,.45);border-left:5px '
             f"{'solid' if card.accepted else 'dotted'} {colour};border-radius:6px;padding:6px 8px;"
             f'break-inside:avoid;min-width:0">{card.medium}{caption}'
             f'<div dir="ltr" style="font-size:10px;opacity:.75;overflow-wrap:anywhere">'
-            f"{markup.content(card.item_id)}{label}{reason}</div></div>"
+            f"{content(card.item_id)}{label}{reason}</div></div>"
         )
 
 
@@ -124,9 +149,8 @@ def decision_wall(
     Raises:
         ValueError: if a column is lacking.
     """
-    _require(decisions, ["item_id", "accepted"], "decisions")
-    scored = ["item_id", "tokens", "log_prob_general", "log_prob_real"]
-    _require(token_log_probs, scored, "token_log_probs")
+    require_columns(decisions, ["item_id", "accepted"], "decisions")
+    require_columns(token_log_probs, ["item_id", *SCORED], "token_log_probs")
     accepted = decisions["accepted"].astype(bool)
     shown = pd.concat([decisions[accepted].head(kept), decisions[~accepted].head(dropped)])
     tokens = token_log_probs[token_log_probs["item_id"].isin(shown["item_id"])]
@@ -134,38 +158,27 @@ def decision_wall(
     media = _media(items, shown["item_id"].tolist())
     cards = []
     for row in shown.to_dict("records"):
-        item_id = row["item_id"]
-        reason = str(row.get("reason") or "")
-        ratio = row.get("log_ratio")
-        saliency, caption = None, ""
+        item_id, ratio, label = row["item_id"], row.get("log_ratio"), row.get("label")
+        shares, caption = None, ""
         if item_id in tokens.index:
-            parts = tokens.loc[item_id]
-            caption = text_of_tokens(parts["tokens"])
-        if item_id in tokens.index and (ratio is None or math.isfinite(ratio)):
-            saliency = explain_caption(
-                parts["tokens"],
-                parts["log_prob_general"],
-                parts["log_prob_real"],
-                log_bound=log_bound,
-                log_ratio=ratio,
-                accept_probability=row.get("accept_probability"),
-                power=power,
-                top_p=top_p,
-            )
-        label = row.get("label")
+            scored = tokens.loc[item_id, SCORED]
+            caption = text_of_tokens(scored["tokens"])
+            if ratio is None or math.isfinite(ratio):
+                shares = tuple(word_shares(*scored, top_p=top_p, power=power, log_ratio=ratio))
         cards.append(
             DecisionCard(
                 item_id=str(item_id),
                 label=label if isinstance(label, str) else "",
                 caption=caption,
-                saliency=saliency,
+                shares=shares,
+                accept_probability=row.get("accept_probability"),
                 accepted=bool(row["accepted"]),
-                reason=reason,
+                reason=str(row.get("reason") or ""),
                 medium=media.get(item_id, ""),
             )
         )
-    shares = [share for card in cards if card.saliency for share in card.saliency.shares]
-    return DecisionWall(tuple(cards), markup.symmetric_scale(shares))
+    scale = markup.symmetric_scale(share for card in cards for share in card.shares or ())
+    return DecisionWall(tuple(cards), scale, log_bound)
 
 
 def _media(items: Dataset | None, item_ids: Sequence[str]) -> dict[str, str]:
@@ -180,7 +193,91 @@ def _media(items: Dataset | None, item_ids: Sequence[str]) -> dict[str, str]:
     return {one: medium_html(kinds[0], column[place][kinds[0]]) for one, place in places.items()}
 
 
-def _require(table: pd.DataFrame, needed: Sequence[str], name: str) -> None:
-    lacking = [column for column in needed if column not in table]
-    if lacking:
-        raise ValueError(f"{name} lacks the column(s) {', '.join(lacking)}.")
+def _plain(share: WordShare) -> str:
+    name = visible_text(share.text) if share.kind == "word" else f"<{share.kind}>"
+    number = markup.arrow(share.share)
+    if share.clipped:
+        number = "clipped" if share.clipped == share.tokens else f"{number}, part clipped"
+    return f"{name}({number})"
+
+
+LONGEST_SIDE = 224
+"""Pixels of a shown picture."""
+
+BARS = 60
+"""Bars of a drawn sound."""
+
+
+def medium_html(kind: str, medium: Any) -> str:
+    """Return a picture or a sound as an element of its own, or why it cannot be shown.
+
+    Args:
+        kind: "image" or "audio".
+        medium: anything that `media.readers` reads.
+
+    Returns:
+        HTML, escaped.
+
+    Raises:
+        ValueError: for another kind.
+    """
+    if kind not in ("image", "audio"):
+        raise ValueError(f"kind must be 'image' or 'audio', got {kind!r}.")
+    try:
+        return picture_html(medium) if kind == "image" else sound_html(medium)
+    except UnusableItem as error:
+        return f'<div style="opacity:.7"><i>{content(str(error))}</i></div>'
+
+
+def picture_html(picture: Any) -> str:
+    """Return a picture as an image element, shrunk to `LONGEST_SIDE`.
+
+    Args:
+        picture: anything that `media.readers.read_picture` reads.
+
+    Returns:
+        HTML.
+    """
+    small = read_picture(picture)
+    small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    file = io.BytesIO()
+    small.save(file, format="PNG", optimize=True)
+    encoded = base64.b64encode(file.getvalue()).decode("ascii")
+    return (
+        f'<img alt="picture" src="data:image/png;base64,{encoded}" '
+        'style="display:block;width:100%;max-width:224px;height:auto;margin:0 auto 6px;'
+        'border-radius:4px">'
+    )
+
+
+def sound_html(sound: Any) -> str:
+    """Return a sound as a player under a drawing of its loudness, which paper shows too.
+
+    Args:
+        sound: anything that `media.readers.read_sound` reads.
+
+    Returns:
+        HTML.
+    """
+    samples = np.clip(read_sound(sound), -1, 1)
+    address = Audio(samples, rate=SAMPLING_RATE, normalize=False).src_attr()
+    return (
+        f"{_loudness_svg(samples)}"
+        f'<audio controls preload="metadata" style="width:100%;height:32px;margin-bottom:6px" '
+        f'src="{address}"></audio>'
+    )
+
+
+def _loudness_svg(samples: NDArray[np.float32]) -> str:
+    pieces = np.array_split(np.abs(samples), BARS)
+    peaks = np.array([float(piece.max()) if piece.size else 0.0 for piece in pieces])
+    heights = 1 + 38 * peaks / max(float(peaks.max()), 1e-9)
+    bars = "".join(
+        shape("rect", x=4 * place, y=float(20 - height / 2), width=3, height=float(height))
+        for place, height in enumerate(heights)
+    )
+    return shape(
+        "svg", bars, viewBox=f"0 0 {4 * BARS} 40", role="img", preserveAspectRatio="none",
+        aria_label=f"sound of {len(samples) / SAMPLING_RATE:.1f} s", fill="currentColor",
+        style="display:block;width:100%;height:40px",
+    )  # fmt: skip

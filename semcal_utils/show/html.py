@@ -6,12 +6,12 @@ markup reads well in light and dark themes and on paper. Zero is the bare ground
 
 from __future__ import annotations
 
-import html
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from semcal_utils.show.escaping import content, escaped
 from semcal_utils.show.word_shares import WordShare
 
 GENERAL = "230,159,0"
@@ -29,49 +29,6 @@ _FRAME = (
     "font-size:14px;line-height:1.35;color:inherit;max-width:100%;"
     '-webkit-print-color-adjust:exact;print-color-adjust:exact">{}</div>'
 )
-
-
-def visible_text(text: str) -> str:
-    """Return text in which no character can hide or reorder others.
-
-    Control characters and direction marks become their code points in brackets, lone surrogates the
-    replacement character. Everything else, joiners of emoji included, stays.
-
-    Args:
-        text: untrusted text.
-
-    Returns:
-        Text of printable characters; not yet escaped for HTML.
-    """
-    return "".join(_visible(character) for character in text)
-
-
-def escaped(text: str) -> str:
-    """Return untrusted text for HTML, in content or in a double-quoted attribute.
-
-    Args:
-        text: untrusted text.
-
-    Returns:
-        Text with no markup of its own.
-    """
-    return html.escape(visible_text(text), quote=True)
-
-
-def content(text: str) -> str:
-    """Return untrusted text for an element's content, with marks of mathematics set apart.
-
-    Args:
-        text: untrusted text.
-
-    Returns:
-        Escaped text in which each dollar sign and backslash is an element of its own, so that no
-        renderer takes what follows for a formula.
-    """
-    safe = escaped(text)
-    for mark in ("$", "\\"):
-        safe = safe.replace(mark, f"<span>{mark}</span>")
-    return safe
 
 
 def direction(text: str) -> str:
@@ -168,41 +125,18 @@ def legend_html(scale: float) -> str:
     return f'<div dir="ltr" style="{_SMALL};margin:2px 0 8px">{spans}</div>'
 
 
-def footer_html(
-    log_ratio: float,
-    log_bound: float | None,
-    accept_probability: float | None,
-    accepted: bool | None,
-    reason: str = "",
-) -> str:
-    """Return the line under a caption: sum, bound, acceptance, and what became of the item.
-
-    Args:
-        log_ratio: the sum of the shares, in nats.
-        log_bound: log M in nats, if known.
-        accept_probability: a, if known.
-        accepted: whether the item was kept, if it was decided on.
-        reason: why it was not kept.
-
-    Returns:
-        One element.
-    """
-    parts = [f"<b>log r = {signed(log_ratio)}</b> nats"]
-    if log_bound is not None:
-        parts.append(f"log M = {signed(log_bound)}")
-    if accept_probability is not None:
-        parts.append(f"acceptance {accept_probability:.3f}")
-    if accepted is not None:
-        parts.append(verdict_html(accepted, reason))
-    return f'<div dir="ltr" style="{_SMALL};margin-top:4px">{" &nbsp;·&nbsp; ".join(parts)}</div>'
+def footer_html(facts: Sequence[str]) -> str:
+    """Return the line under a caption: sum, bound and acceptance, the sum in bold."""
+    first, *others = facts
+    told = " &nbsp;·&nbsp; ".join([f"<b>{first}</b>", *others])
+    return f'<div dir="ltr" style="{_SMALL};margin-top:4px">{told}</div>'
 
 
-def verdict_html(accepted: bool, reason: str = "") -> str:
-    """Return "✓ kept" or "✗ dropped" with the reason, told apart by shape as well as colour."""
-    told = "✓ kept" if accepted else "✗ dropped"
-    because = f" ({content(reason)})" if reason and not accepted else ""
+def verdict_html(accepted: bool) -> str:
+    """Return "✓ kept" or "✗ dropped", told apart by shape as well as colour."""
     line = f"1.5px solid {KEPT}" if accepted else f"1.5px dashed {DROPPED}"
-    return f'<span style="border:{line};border-radius:4px;padding:0 4px">{told}{because}</span>'
+    told = "✓ kept" if accepted else "✗ dropped"
+    return f'<span style="border:{line};border-radius:4px;padding:0 4px">{told}</span>'
 
 
 def framed(*parts: str) -> str:
@@ -211,13 +145,11 @@ def framed(*parts: str) -> str:
 
 
 def _word_html(share: WordShare, scale: float) -> str:
-    if share.kind != "word":
-        name = "end" if share.kind == "end" else "recipe"
-        body = _chip(name)
-        title = "end of caption" if share.kind == "end" else "what the recipe adds to every caption"
-    else:
-        body = f"<bdi>{content(share.text) or '&nbsp;'}</bdi>"
-        title = share.text
+    title, body = {
+        "word": (share.text, f"<bdi>{content(share.text) or '&nbsp;'}</bdi>"),
+        "end": ("end of caption", _chip("end")),
+        "recipe": ("what the recipe adds to every caption", _chip("recipe")),
+    }[share.kind]
     told = f"{title}: {signed(share.share, 3)} nats in {share.tokens} token(s)"
     outline = ""
     number = arrow(share.share)
@@ -238,17 +170,3 @@ def _chip(name: str) -> str:
         '<span style="border:1px solid currentColor;border-radius:9px;padding:0 6px;'
         f'font-size:11px">{name}</span>'
     )
-
-
-def _visible(character: str) -> str:
-    code = ord(character)
-    if 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"
-    kind = unicodedata.category(character)
-    reorders = unicodedata.bidirectional(character) in _OVERRIDES or code in (0x200E, 0x200F, 0x61C)
-    if kind in ("Cc", "Zl", "Zp") or reorders:
-        return f"[U+{code:04X}]"
-    return character
-
-
-_OVERRIDES = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

@@ -1,7 +1,7 @@
 """A picture that follows its controls.
 
 Pictures are markup in an HTML widget rather than output of a cell, so that a control's change
-redraws at once and nothing waits for a kernel message. Drawings come from `plots`.
+redraws at once and nothing waits for a kernel message. Drawings are made by other modules.
 """
 
 from __future__ import annotations
@@ -33,35 +33,37 @@ def panel(
         controls: value widgets by keyword.
         above: how the controls are laid out; one below the other if omitted.
     """
+
+    def drawing() -> Drawing:
+        return draw(**{name: control.value for name, control in controls.items()})
+
     if is_headless():
-        show_static(draw(**values_of(controls)), controls)
+        display(drawing())
+        names = ", ".join(control.description for control in controls.values())
+        print(f"In JupyterLab this picture follows controls: {names}.")
         return
-    picture = ipywidgets.HTML(draw(**values_of(controls)).html)
+    picture = ipywidgets.HTML(drawing().html)
 
     def redraw(_: object) -> None:
-        picture.value = draw(**values_of(controls)).html
+        picture.value = drawing().html
 
     for control in controls.values():
         control.observe(redraw, names="value")
     display(ipywidgets.VBox([above or ipywidgets.VBox([*controls.values()]), picture]))
 
 
-def values_of(controls: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what each control is set to."""
-    return {name: control.value for name, control in controls.items()}
-
-
-def show_static(drawing: Drawing, controls: Mapping[str, Any]) -> None:
-    """Show a drawing where nobody can move anything, and name what could be moved."""
-    display(drawing)
-    names = ", ".join(control.description for control in controls.values())
-    print(f"In JupyterLab this picture follows controls: {names}.")
-
-
 def slider(
-    text: str, value: float, low: float, high: float, step: float = 0.01, form: str = ".0%"
+    text: str,
+    value: float,
+    low: float,
+    high: float,
+    step: float = 0.01,
+    form: str = ".0%",
+    *,
+    width: str = "520px",
+    text_width: str = "210px",
 ) -> Any:
-    """Return a slider of the panels' common width.
+    """Return a slider.
 
     Args:
         text: what it sets.
@@ -70,14 +72,10 @@ def slider(
         high: its upper end.
         step: the least change.
         form: how its number is written.
+        width: of the whole, as CSS.
+        text_width: of what stands before it.
     """
     return ipywidgets.FloatSlider(
-        value,
-        min=low,
-        max=high,
-        step=step,
-        description=text,
-        readout_format=form,
-        layout=ipywidgets.Layout(width="520px", max_width="100%"),
-        style={"description_width": "210px"},
-    )
+        value, min=low, max=high, step=step, description=text, readout_format=form,
+        layout={"width": width, "max_width": "100%"}, style={"description_width": text_width},
+    )  # fmt: skip

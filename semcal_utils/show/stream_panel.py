@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import ipywidgets
 import pandas as pd
-from IPython.display import display
 
 from semcal_utils.rejection.decision_tables import require_columns
 from semcal_utils.rejection.stream_replay import StreamReplay
-from semcal_utils.show.moments import draw_moment
-from semcal_utils.show.panels import is_headless, show_static, slider, values_of
+from semcal_utils.show.panels import is_headless, panel, slider
+from semcal_utils.show.replayed_stream import draw_replayed_stream
 from semcal_utils.show.svg import Drawing
 
 TICK = 150
@@ -86,63 +84,24 @@ def stream_panel(streams: RecordedStreams, *, start: int = 400) -> None:
         start: how many items have passed when the panel opens.
     """
     worlds, recipes = streams.worlds, streams.recipes
-    choices = {
-        "world": ipywidgets.Dropdown(options=worlds, value=worlds[-1], description="world"),
-        "recipe": ipywidgets.Dropdown(options=recipes, value=recipes[-1], description="recipe"),
-        "share_of_bound": slider("share of the recipe's log bound", 1.0, 0.0, 1.5),
-    }
+    world = ipywidgets.Dropdown(options=worlds, value=worlds[-1], description="world")
+    recipe = ipywidgets.Dropdown(options=recipes, value=recipes[-1], description="recipe")
+    bound = slider("share of the recipe's log bound", 1.0, 0.0, 1.5)
+    items = len(streams.replay(world.value, recipe.value, bound.value))
+    place = slider("items seen", items if is_headless() else min(start, items), 0, items, 1, ".0f")
+    speed = slider("speed, items a second", 100, 10, 1000, 10, ".0f")
+    player = ipywidgets.Play(min=0, max=items, value=int(place.value), interval=TICK)
+    ipywidgets.link((player, "value"), (place, "value"))
+    ipywidgets.dlink(
+        (speed, "value"), (player, "step"), lambda rate: max(1, round(rate * TICK / 1000))
+    )
 
-    def replay() -> StreamReplay:
-        return streams.replay(**values_of(choices))
-
-    if is_headless():
-        show_static(draw_moment(replay().moment(len(replay()))), choices)
-        return
-    StreamPlayer(replay, choices, start=start).show()
-
-
-class StreamPlayer:
-    """A stream at some place, with play and pause, and the picture of that moment.
-
-    Args:
-        replay: the stream that the choices name.
-        choices: three controls that name it.
-        start: how many items have passed at first.
-    """
-
-    def __init__(
-        self, replay: Callable[[], StreamReplay], choices: Mapping[str, Any], *, start: int
-    ) -> None:
-        self._replay, self._choices = replay, choices
-        items = len(replay())
-        self.player = ipywidgets.Play(min=0, max=10**7, interval=TICK)
-        self.speed = slider("speed, items a second", 100, 10, 1000, 10, ".0f")
-        self.place = slider("items seen", min(start, items), 0, items, 1, ".0f")
-        self.picture = ipywidgets.HTML(self._draw().html)
-        self.player.observe(self._tick, names="value")
-        for control in (self.place, *choices.values()):
-            control.observe(self._redraw, names="value")
-
-    def show(self) -> None:
-        """Display the controls over the picture."""
-        first, second, bound = self._choices.values()
-        line = ipywidgets.HBox(
-            [self.player, first, second], layout=ipywidgets.Layout(flex_flow="row wrap")
-        )
-        display(ipywidgets.VBox([line, bound, self.speed, self.place, self.picture]))
-
-    def _draw(self) -> Drawing:
-        return draw_moment(self._replay().moment(int(self.place.value)))
-
-    def _redraw(self, _: object) -> None:
+    def draw(world: str, recipe: str, share_of_bound: float, seen: float) -> Drawing:
+        replay = streams.replay(world, recipe, share_of_bound)
         # Streams of another world may hold more items or fewer.
-        self.place.max = len(self._replay())
-        self.picture.value = self._draw().html
+        player.max = place.max = len(replay)
+        return draw_replayed_stream(replay.moment(int(seen)))
 
-    def _tick(self, change: Mapping[str, int]) -> None:
-        if change["new"] == 0:  # the stop button
-            self.place.value = 0
-            return
-        self.place.value += max(1, round(self.speed.value * TICK / 1000))
-        if self.place.value >= self.place.max:
-            self.player.playing = False
+    choices = {"world": world, "recipe": recipe, "share_of_bound": bound, "seen": place}
+    line = ipywidgets.HBox([player, world, recipe], layout={"flex_flow": "row wrap"})
+    panel(draw, choices, above=ipywidgets.VBox([line, bound, speed, place]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -12,6 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+
+Look = dict[str, Any]
+"""How matplotlib or a browser is to draw something: options by name."""
 
 COLOURS = {
     "general": "#E69F00",
@@ -29,6 +34,12 @@ RECIPE_COLOURS = {
     "item_calibrated": COLOURS["filtered"],
     "label_matched": COLOURS["real"],
 }
+SERIES = tuple(COLOURS[n] for n in ("real", "general", "right", "wrong", "filtered", "oracle"))
+"""For lines that have no colour of their own."""
+
+KEPT_SERIES = (COLOURS["filtered"], COLOURS["real"], COLOURS["right"])
+"""For kept streams that no recipe names."""
+
 # Blue speaks for the world, orange for the stream; white is neither.
 DIVERGING = LinearSegmentedColormap.from_list(
     "stream_world", ["#B35806", "#F1A340", "#FEE0B6", "#FFFFFF", "#C6DBEF", "#56A0D3", "#08519C"]
@@ -101,6 +112,32 @@ def percent(ax: Axes, axis: str = "y") -> Axes:
 def frame_or_new(ax: Axes | None, width: float = 8.0, height: float = 3.6) -> Axes:
     """Return `ax`, or the frame of a new figure."""
     return new_figure(width, height)[1] if ax is None else ax
+
+
+def colours_of(names: Iterable[str], series: Sequence[str] = SERIES) -> dict[str, str]:
+    """Return a colour for each name: its own if it has one, else the next of a series."""
+    unnamed = cycle(series)
+    own = COLOURS | RECIPE_COLOURS
+    return {name: own[name] if name in own else next(unnamed) for name in dict.fromkeys(names)}
+
+
+def note_undefined(ax: Axes, told: str = "undefined here") -> Axes:
+    """Say in the middle of an empty frame that there is nothing to draw."""
+    look: Look = {"ha": "center", "va": "center", "color": COLOURS["quiet"], "style": "italic"}
+    ax.text(0.5, 0.5, told, transform=ax.transAxes, **look)
+    return ax
+
+
+def plain(text: object) -> str:
+    """Return a name in which matplotlib finds no mathematics."""
+    return str(text).replace("$", r"\$")
+
+
+def along_rows(ax: Axes) -> Axes:
+    """Rule a frame whose names stand at its left: lines from the axis of numbers only."""
+    ax.grid(axis="x")
+    ax.grid(axis="y", visible=False)
+    return ax
 
 
 def reach_of(values: np.ndarray, intervals: pd.DataFrame) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from semcal_utils.show.style import COLOURS
+from semcal_utils.show.style import COLOURS, Look
 
 MOST_LABELS = 24
 """Labels drawn beside one another; of more, those whose stream and world differ most."""
@@ -23,12 +23,8 @@ MOST_LABELS = 24
 LOWEST_TENS, HIGHEST_TENS = 6, 12
 """The axis of evidence reaches from 10^-6 to 10^12; what lies beyond runs along its edge."""
 
-_QUIET = 'fill="currentColor" fill-opacity=".72"'
-_FRAME = (
-    '<div class="tex2jax_ignore mathjax_ignore" style="font-family:system-ui,sans-serif;'
-    "font-size:13px;line-height:1.4;color:inherit;max-width:100%;"
-    '-webkit-print-color-adjust:exact;print-color-adjust:exact">{}</div>'
-)
+QUIET: Look = {"fill": "currentColor", "fill_opacity": 0.72, "font_size": 10.5}
+TITLE: Look = {"fill": "currentColor", "font_weight": 600}
 
 
 @dataclass(frozen=True)
@@ -50,9 +46,25 @@ class Drawing:
         return self.text
 
 
-def framed(*parts: str) -> str:
-    """Join parts of a picture in the frame that all of them share."""
-    return _FRAME.format("".join(parts))
+def shape(name: str, content: str = "", **attributes: Any) -> str:
+    """Return an SVG element.
+
+    Args:
+        name: such as "rect".
+        content: escaped markup within it.
+        **attributes: with "_" for "-" and one at the end ignored; escaped here, numbers rounded.
+    """
+    written = []
+    for key, value in attributes.items():
+        told = f"{value:.5g}" if isinstance(value, float) else html.escape(str(value))
+        written.append(f'{key.rstrip("_").replace("_", "-")}="{told}"')
+    end = f">{content}</{name}>" if content else "/>"
+    return f"<{name} {' '.join(written)}{end}"
+
+
+def rule(x1: float, x2: float, y: float, opacity: float = 0.13) -> str:
+    """Return a level line in the page's colour."""
+    return shape("line", x1=x1, x2=x2, y1=y, y2=y, stroke="currentColor", stroke_opacity=opacity)
 
 
 def svg(width: float, height: float, told: str, *shapes: str) -> str:
@@ -64,11 +76,11 @@ def svg(width: float, height: float, told: str, *shapes: str) -> str:
         told: what the picture shows, in words, for readers who cannot see it.
         *shapes: SVG elements.
     """
-    return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{html.escape(told)}" '
-        f'style="width:100%;max-width:{width:g}px;height:auto;display:block" '
-        f'font-family="system-ui,sans-serif" font-size="12">{"".join(shapes)}</svg>'
-    )
+    return shape(
+        "svg", "".join(shapes), viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=told,
+        style=f"width:100%;max-width:{width:g}px;height:auto;display:block",
+        font_family="system-ui,sans-serif", font_size=12,
+    )  # fmt: skip
 
 
 def label_bars_svg(
@@ -84,97 +96,88 @@ def label_bars_svg(
         most: share at the top of the axis; fits the bars if omitted.
     """
     shown, left_out = _most_telling(frequencies)
-    left, top, bottom = 40, 26, 62 if len(shown) > 4 else 24
+    turned = len(shown) > 4
+    left, top, bottom = 40, 26, 62 if turned else 24
     deep, wide = height - top - bottom, width - left - 4
     ceiling = _ceiling(shown, most)
-    shapes = [_legend(list(map(str, shown.columns)), width, left_out)]
+    note = f" ({left_out} more labels not drawn)" if left_out else ""
+    shapes = [shape("text", "share of items" + shape("tspan", note, font_size=10.5), y=14, **TITLE)]
+    for place, side in enumerate(shown):
+        x = width - 4 - 78 * (shown.shape[1] - place)
+        fill = COLOURS.get(side, COLOURS["rejected"])
+        shapes.append(shape("rect", x=x, y=5, width=11, height=11, rx=2, fill=fill))
+        shapes.append(shape("text", html.escape(side), x=x + 16, y=15, fill="currentColor"))
     for tick in np.linspace(0, ceiling, 5):
         y = top + deep * (1 - tick / ceiling)
-        shapes.append(
-            _rule(left, width - 4, y, 0.35 if tick == 0 else 0.13)
-            + f'<text x="{left - 5}" y="{y + 4:.1f}" text-anchor="end" font-size="10.5" {_QUIET}>'
-            f"{tick:.0%}</text>"
-        )
+        shapes.append(rule(left, width - 4, y, 0.13 if tick else 0.35))
+        shapes.append(shape("text", f"{tick:.0%}", x=left - 5, y=y + 4, text_anchor="end", **QUIET))
     slot = wide / max(len(shown), 1)
     bar = 0.82 * slot / max(shown.shape[1], 1)
     for row, (label, shares) in enumerate(shown.iterrows()):
         middle = left + (row + 0.5) * slot
         name = html.escape(str(label))
-        for place, (side, share) in enumerate(shares.items()):
-            if math.isnan(share):
-                continue
+        for place, (side, share) in enumerate(shares.dropna().items()):
             tall = deep * min(share / ceiling, 1.0)
             x = middle + (place - shown.shape[1] / 2) * bar
-            shapes.append(
-                f'<rect class="bar-{side}" x="{x:.1f}" y="{top + deep - tall:.1f}" '
-                f'width="{bar * 0.93:.1f}" height="{tall:.1f}" '
-                f'fill="{COLOURS.get(str(side), COLOURS["rejected"])}">'
-                f"<title>{name}, {side}: {share:.1%}</title></rect>"
-            )
-        shapes.append(_name_below(name, middle, top + deep, turned=len(shown) > 4))
-    told = f"share of items by label: {', '.join(map(str, shown.columns))}"
-    return svg(width, height, told, *shapes)
+            told = shape("title", f"{name}, {side}: {share:.1%}")
+            fill = COLOURS.get(side, COLOURS["rejected"])
+            size: Look = {"x": x, "y": top + deep - tall, "width": bar * 0.93, "height": tall}
+            shapes.append(shape("rect", told, class_=f"bar-{side}", fill=fill, **size))
+        x, y = (middle + 4, top + deep + 13) if turned else (middle, top + deep + 16)
+        look: Look = {"text_anchor": "middle"}
+        if turned:
+            look = {"text_anchor": "end", "transform": f"rotate(-35 {x:.1f} {y:.1f})"}
+        shapes.append(shape("text", name, x=x, y=y, **look, **QUIET))
+    return svg(width, height, f"share of items by label: {', '.join(shown)}", *shapes)
 
 
-def evidence_svg(
-    evidence: pd.DataFrame, *, alarm: float, width: float = 330, height: float = 270
-) -> str:
+def evidence_svg(evidence: pd.DataFrame, *, alarm: float) -> str:
     """Draw the evidence against the stream and against what was kept, and where the alarm is.
 
     Args:
         evidence: columns items, general, filtered: log E in nats.
         alarm: log E at which the alarm is raised.
-        width: pixels.
-        height: pixels.
     """
-    left, top, bottom = 42, 26, 36
-    deep, wide = height - top - bottom, width - left - 8
-    tens = evidence[["general", "filtered"]].to_numpy() / math.log(10)
+    width, height, left, top, bottom = 330, 270, 42, 26, 36
+    deep, right = height - top - bottom, width - 8
     high, low = HIGHEST_TENS, -LOWEST_TENS
     last = float(evidence["items"].iloc[-1]) if len(evidence) else 1.0
-    # The alarm is a matter of the first items: a logarithmic axis gives them room.
-    x = left + wide * np.log(evidence["items"].to_numpy()) / max(math.log(last), 1e-9)
 
-    def y_of(exponent: Any) -> Any:
-        return top + deep * (high - np.clip(exponent, low, high)) / (high - low)
+    def x_of(items: Any) -> Any:
+        # The alarm is a matter of the first items: a logarithmic axis gives them room.
+        return left + (right - left) * np.log(items) / max(math.log(last), 1e-9)
 
-    shapes = [
-        _rule(left, width - 8, float(y_of(exponent)), 0.13)
-        + f'<text x="{left - 5}" y="{float(y_of(exponent)) + 4:.1f}" text-anchor="end" '
-        f'font-size="10.5" {_QUIET}>10'
-        f'<tspan dy="-4" font-size="8">{_minus(exponent)}</tspan></text>'
-        for exponent in range(-LOWEST_TENS, HIGHEST_TENS + 1, 3)
-    ]
-    y = float(y_of(alarm / math.log(10)))
+    def y_of(nats: Any) -> Any:
+        return top + deep * (high - np.clip(nats / math.log(10), low, high)) / (high - low)
+
+    shapes = []
+    for tens in range(low, high + 1, 3):
+        y = float(y_of(tens * math.log(10)))
+        power = shape("tspan", str(tens).replace("-", "−"), dy=-4, font_size=8)
+        shapes.append(rule(left, right, y))
+        shapes.append(shape("text", f"10{power}", x=left - 5, y=y + 4, text_anchor="end", **QUIET))
+    y, red = float(y_of(alarm)), COLOURS["wrong"]
+    dashed: Look = {"stroke": red, "stroke_width": 1.4, "stroke_dasharray": "5 4"}
+    shapes.append(shape("line", x1=left, x2=right, y1=y, y2=y, **dashed))
+    named: Look = QUIET | {"fill": red, "fill_opacity": 1, "text_anchor": "end"}
+    shapes.append(shape("text", f"alarm: E = {math.exp(alarm):.3g}", x=right - 2, y=y - 5, **named))
+    for side in ("general", "filtered"):
+        places = zip(x_of(evidence["items"]), y_of(evidence[side]), strict=True)
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        line: Look = {"fill": "none", "stroke": COLOURS[side], "stroke_width": 2.2}
+        shapes.append(shape("polyline", class_=f"evidence-{side}", points=points, **line))
+    off = len(evidence) and evidence["general"].iloc[-1] > high * math.log(10)
+    told = f"amber: the stream{' (off the top)' if off else ''}, light blue: kept"
     shapes.append(
-        f'<line x1="{left}" x2="{width - 8:g}" y1="{y:.1f}" y2="{y:.1f}" '
-        f'stroke="{COLOURS["wrong"]}" stroke-width="1.4" stroke-dasharray="5 4"/>'
-        f'<text x="{width - 10:g}" y="{y - 5:.1f}" text-anchor="end" font-size="10.5" '
-        f'fill="{COLOURS["wrong"]}">alarm: E = {math.exp(alarm):.3g}</text>'
-    )
-    for place, side in enumerate(("general", "filtered")):
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y_of(tens[:, place]), strict=True))
-        shapes.append(
-            f'<polyline class="evidence-{side}" points="{points}" fill="none" '
-            f'stroke="{COLOURS[side]}" stroke-width="2.2" stroke-linejoin="round"/>'
-        )
-    beyond = " (off the top)" if tens.size and tens[-1, 0] > high else ""
-    shapes.append(
-        f'<text x="0" y="14" font-weight="600" fill="currentColor">evidence E</text>'
-        f'<text x="80" y="14" font-size="10.5" {_QUIET}>amber: the stream{beyond}, '
-        "light blue: kept</text>"
+        shape("text", "evidence E", y=14, **TITLE) + shape("text", told, x=80, y=14, **QUIET)
     )
     for decade in range(math.floor(math.log10(last)) + 1):
-        at = left + wide * decade * math.log(10) / max(math.log(last), 1e-9)
-        if at < width - 70 or 10**decade == last:
-            shapes.append(
-                f'<text x="{at:.1f}" y="{height - 18:g}" text-anchor="middle" font-size="10.5" '
-                f"{_QUIET}>{10**decade:,}</text>"
-            )
-    shapes.append(
-        f'<text x="{width - 8:g}" y="{height - 18:g}" text-anchor="end" font-size="10.5" {_QUIET}>'
-        f"{last:,.0f} items</text>"
-    )
+        x = float(x_of(10**decade))
+        if x < width - 70:
+            place: Look = {"x": x, "y": height - 18, "text_anchor": "middle"}
+            shapes.append(shape("text", f"{10**decade:,}", **place, **QUIET))
+    place = {"x": right, "y": height - 18, "text_anchor": "end"}
+    shapes.append(shape("text", f"{last:,.0f} items", **place, **QUIET))
     return svg(width, height, "evidence against the stream and against what was kept", *shapes)
 
 
@@ -219,40 +222,3 @@ def _most_telling(frequencies: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def _ceiling(frequencies: pd.DataFrame, most: float | None) -> float:
     largest = float(np.nanmax(frequencies.to_numpy(), initial=0.0)) if most is None else most
     return next((c for c in (0.08, 0.12, 0.2, 0.32, 0.4, 0.6, 0.8) if c >= largest), 1.0)
-
-
-def _legend(sides: list[str], width: float, left_out: int) -> str:
-    shapes, x = [], width - 4 - 78 * len(sides)
-    for side in sides:
-        shapes.append(
-            f'<rect x="{x:g}" y="5" width="11" height="11" rx="2" '
-            f'fill="{COLOURS.get(side, COLOURS["rejected"])}"/>'
-            f'<text x="{x + 16:g}" y="15" fill="currentColor">{html.escape(side)}</text>'
-        )
-        x += 78
-    note = f" ({left_out} more labels not drawn)" if left_out else ""
-    shapes.append(
-        '<text x="0" y="14" font-weight="600" fill="currentColor">share of items'
-        f'<tspan font-weight="400" font-size="10.5">{note}</tspan></text>'
-    )
-    return "".join(shapes)
-
-
-def _rule(x1: float, x2: float, y: float, opacity: float) -> str:
-    return (
-        f'<line x1="{x1:g}" x2="{x2:g}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" '
-        f'stroke-opacity="{opacity}"/>'
-    )
-
-
-def _name_below(name: str, x: float, y: float, *, turned: bool) -> str:
-    if not turned:
-        return f'<text x="{x:.1f}" y="{y + 16:.1f}" text-anchor="middle" {_QUIET}>{name}</text>'
-    return (
-        f'<text x="{x + 4:.1f}" y="{y + 13:.1f}" text-anchor="end" font-size="11" '
-        f'transform="rotate(-35 {x + 4:.1f} {y + 13:.1f})" {_QUIET}>{name}</text>'
-    )
-
-
-def _minus(number: int) -> str:
-    return str(number).replace("-", "−")

@@ -1,4 +1,4 @@
-"""A caption's tokens put back together as words, each with its share of the log ratio."""
+"""Tokens put back together as words: what each adds to one caption's log ratio, and to all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from semcal_utils.acceptance import nucleus_mask
+from semcal_utils.show.escaping import visible_text
 
 END_TOKEN = "<|endoftext|>"
+END_OF_CAPTION = "(end of caption)"
 
 _PUNCTUATION = r"""\].,;:!?'"()\[{}‘’“”…`*"""
 # A word is what stands between blanks, with the blanks before it; punctuation at its ends is apart.
@@ -102,7 +108,7 @@ def word_shares(
     log_prob_general: Sequence[float],
     log_prob_real: Sequence[float],
     *,
-    counted: Sequence[bool] | np.ndarray | None = None,
+    top_p: float | None = None,
     power: float = 1.0,
     log_ratio: float | None = None,
 ) -> list[WordShare]:
@@ -112,7 +118,7 @@ def word_shares(
         tokens: byte-level pieces; the end token, if any, comes last.
         log_prob_general: log G of each token, in nats.
         log_prob_real: log R of each token, in nats.
-        counted: whether the recipe counts a token (`acceptance.nucleus_mask`); all if omitted.
+        top_p: the published clipping's share (0.75); None counts every token.
         power: what the recipe multiplies log ratios by.
         log_ratio: the recipe's own log ratio in nats; what words do not explain of it, such as a
             calibration's shift, becomes a share of kind "recipe".
@@ -128,10 +134,10 @@ def word_shares(
             f"{len(tokens)} tokens have {len(log_prob_general)} and {len(log_prob_real)} "
             "log-probabilities; give one of each per token."
         )
-    counts = np.ones(len(tokens), dtype=bool) if counted is None else np.asarray(counted, bool)
-    if counts.shape != (len(tokens),):
-        raise ValueError(f"counted has shape {counts.shape} but there are {len(tokens)} tokens.")
-    values = power * (np.asarray(log_prob_real, float) - np.asarray(log_prob_general, float))
+    values = power * np.subtract(log_prob_real, log_prob_general)
+    counts = np.ones(len(tokens), dtype=bool)
+    if top_p is not None:
+        counts = nucleus_mask(np.subtract(log_prob_real, log_prob_general), top_p)
     ended = len(tokens) > 0 and tokens[-1] == END_TOKEN
     words = tokens_by_word(tokens[:-1] if ended else tokens)
     groups: list[tuple[str, list[int], Literal["word", "end"]]] = [(*w, "word") for w in words]
@@ -153,6 +159,61 @@ def word_shares(
         if abs(rest) > 1e-6 * max(1.0, abs(log_ratio)):
             shares.append(WordShare("", rest, tokens=0, kind="recipe"))
     return shares
+
+
+def stream_words(
+    token_log_probs: pd.DataFrame,
+    *,
+    power: float = 1.0,
+    top_p: float | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Rank words by how far they moved the stream: mean share × count, in nats.
+
+    Words are compared without regard to case; control characters are made visible.
+
+    Args:
+        token_log_probs: columns tokens, log_prob_general, log_prob_real (lists, nats).
+        power: what the recipe multiplies log ratios by.
+        top_p: the published clipping's share (0.75); None counts every token.
+        progress: whether to show a progress bar.
+
+    Returns:
+        Columns word, count, captions (in how many it occurs), mean_share (nats) and moved = count ×
+        mean_share (nats), largest |moved| first. `moved` sums to the sum of all log ratios.
+
+    Raises:
+        ValueError: if a column is lacking, or a caption's lists differ in length.
+    """
+    columns = ["tokens", "log_prob_general", "log_prob_real"]
+    require_columns(token_log_probs, columns, "token_log_probs")
+    rows = zip(*(token_log_probs[column] for column in columns), strict=True)
+    found = []
+    bar = tqdm(rows, total=len(token_log_probs), desc="words", disable=not progress)
+    for number, (tokens, general, real) in enumerate(bar):
+        for share in word_shares(tokens, general, real, top_p=top_p, power=power):
+            word = END_OF_CAPTION if share.kind == "end" else share.text.casefold()
+            found.append((word, share.share, number))
+    table = pd.DataFrame(found, columns=["word", "share", "caption"])
+    groups = table.groupby("word", sort=True)
+    ranked = pd.DataFrame(
+        {
+            "count": groups.size(),
+            "captions": groups["caption"].nunique(),
+            "mean_share": groups["share"].mean(),
+            "moved": groups["share"].sum(),
+        }
+    ).reset_index()
+    ranked["word"] = [visible_text(word) for word in ranked["word"]]
+    order = ranked["moved"].abs().sort_values(ascending=False, kind="stable").index
+    return ranked.loc[order].reset_index(drop=True)
+
+
+def require_columns(table: pd.DataFrame, needed: Sequence[str], name: str) -> None:
+    """Raise a ValueError that names the columns that a table lacks."""
+    lacking = [column for column in needed if column not in table]
+    if lacking:
+        raise ValueError(f"{name} lacks the column(s) {', '.join(lacking)}.")
 
 
 @cache

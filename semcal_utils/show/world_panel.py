@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import ipywidgets
 import numpy as np
 import pandas as pd
 
 from semcal_utils.rejection.stream_replay import StreamReplay
-from semcal_utils.show.html import visible_text
-from semcal_utils.show.moments import draw_moment
-from semcal_utils.show.panels import is_headless, panel
+from semcal_utils.show.escaping import visible_text
+from semcal_utils.show.panels import panel, slider
+from semcal_utils.show.replayed_stream import draw_replayed_stream
 from semcal_utils.show.svg import Drawing
 
 MOST_SLIDERS = 12
@@ -46,12 +45,17 @@ def world_panel(
     held = general.sort_values(ascending=False, kind="stable").index[:MOST_SLIDERS]
     held = [label for label in general.index if label in set(held)]
     start = ipywidgets.Dropdown(options=names, value=names[-1], description="start from")
-    weights = [_weight(label, worlds[names[-1]]) for label in held]
+    last = worlds[names[-1]]
+    size = {"width": "auto", "text_width": "110px"}
+    weights = [
+        slider(visible_text(label), _percent(last, label), LEAST_WEIGHT, 100, 0.1, ".1f", **size)
+        for label in held
+    ]
 
     def draw(start: str, **values: float) -> Drawing:
         world = redrawn_world(worlds[start], dict(zip(held, values.values(), strict=True)))
         replay = filtered_towards(stream, general, world, seed=seed, alpha=alpha)
-        return draw_moment(replay.moment(len(replay)))
+        return draw_replayed_stream(replay.moment(len(replay)))
 
     def restart(change: Mapping[str, str]) -> None:
         for label, control in zip(held, weights, strict=True):
@@ -59,14 +63,10 @@ def world_panel(
 
     start.observe(restart, names="value")
     controls = {"start": start} | {f"weight_{n}": control for n, control in enumerate(weights)}
-    above = None
-    if not is_headless():
-        note = f"; {len(general) - len(held)} rarer labels keep their share" * (
-            len(general) > len(held)
-        )
-        told = ipywidgets.HTML(f"weights of the labels in the world, rescaled to 100 %{note}")
-        grid = ipywidgets.GridBox(weights, layout=ipywidgets.Layout(**GRID))
-        above = ipywidgets.VBox([start, told, grid])
+    rarer = len(general) - len(held)
+    note = f"; {rarer} rarer labels keep their share" if rarer else ""
+    told = ipywidgets.HTML(f"weights of the labels in the world, rescaled to 100 %{note}")
+    above = ipywidgets.VBox([start, told, ipywidgets.GridBox(weights, layout=GRID)])
     panel(draw, controls, above=above)
 
 
@@ -111,16 +111,3 @@ def filtered_towards(
 
 def _percent(world: pd.Series, label: str) -> float:
     return max(LEAST_WEIGHT, round(100 * float(world[label]), 1))
-
-
-def _weight(label: str, world: pd.Series) -> Any:
-    return ipywidgets.FloatSlider(
-        _percent(world, label),
-        min=LEAST_WEIGHT,
-        max=100,
-        step=0.1,
-        description=visible_text(label),
-        readout_format=".1f",
-        layout=ipywidgets.Layout(width="auto"),
-        style={"description_width": "110px"},
-    )

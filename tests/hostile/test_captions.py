@@ -16,7 +16,7 @@ from semcal_utils.media.readers import read_text
 from semcal_utils.models import score_texts, small_language_model, train_tokenizer
 from semcal_utils.models.token_batches import encode_texts
 from semcal_utils.rejection import SemanticFilter
-from semcal_utils.show.html import content, escaped
+from semcal_utils.show.escaping import content, escaped
 
 NASTY = [
     "<|endoftext|>",

@@ -8,11 +8,11 @@ import pandas as pd
 
 from semcal_utils.rejection.running_estimates import RunningEstimate
 from semcal_utils.rejection.stream_replay import StreamMoment
-from semcal_utils.show.html import content, verdict_html, visible_text
+from semcal_utils.show.escaping import content, visible_text
+from semcal_utils.show.html import framed, verdict_html
 from semcal_utils.show.svg import (
     Drawing,
     evidence_svg,
-    framed,
     label_bars_svg,
     power_of_ten,
     tiles_html,
@@ -22,19 +22,18 @@ LONGEST_CAPTION = 110
 """Letters of a caption in the list; what is cut is marked by an ellipsis."""
 
 
-def draw_moment(moment: StreamMoment, *, most: float | None = None) -> Drawing:
+def draw_replayed_stream(moment: StreamMoment) -> Drawing:
     """Draw a stream after some items.
 
     Args:
         moment: the account.
-        most: share at the top of the bars' axis; fits the bars if omitted.
 
     Returns:
         The drawing; captions and labels are escaped.
     """
-    facts = moment_facts(moment)
+    facts = replay_facts(moment)
     frequencies = moment.frequencies.rename(index=visible_text)
-    bars = label_bars_svg(frequencies, most=most)
+    bars = label_bars_svg(frequencies)
     evidence = evidence_svg(moment.evidence, alarm=-math.log(moment.alpha))
     pictures = (
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start">'
@@ -45,26 +44,19 @@ def draw_moment(moment: StreamMoment, *, most: float | None = None) -> Drawing:
     return Drawing(framed(tiles_html(facts), pictures, _latest_html(moment.latest)), told)
 
 
-def moment_facts(moment: StreamMoment) -> list[tuple[str, str, str]]:
+def replay_facts(moment: StreamMoment) -> list[tuple[str, str, str]]:
     """Return the numbers of a moment: name, number, remark."""
     report = moment.report
     before, after = report["deception_stream"], report["deception_kept"]
     alarm = "silent" if moment.alarm_at is None else f"alarm at item {moment.alarm_at:,}"
+    bound, limit = f"M = {math.exp(moment.log_bound):.2f}", f"alarm at {1 / moment.alpha:g}"
     return [
-        (
-            "kept",
-            f"{moment.accepted:,} of {moment.items:,}",
-            f"M = {math.exp(moment.log_bound):.2f}",
-        ),
+        ("kept", f"{moment.accepted:,} of {moment.items:,}", bound),
         ("pass rate", *_with_interval(report["pass_rate"])),
         ("deception", f"{_nats(before.value)} → {_nats(after.value)}", "nats, stream → kept"),
         ("deception reduction", *_with_interval(report["deception_reduction"])),
         ("evidence E, stream", power_of_ten(moment.log_e("general")), alarm),
-        (
-            "evidence E, kept",
-            power_of_ten(moment.log_e("filtered")),
-            f"alarm at {1 / moment.alpha:g}",
-        ),
+        ("evidence E, kept", power_of_ten(moment.log_e("filtered")), limit),
     ]
 
 
@@ -79,12 +71,12 @@ def _nats(value: float) -> str:
 
 
 def _latest_html(latest: pd.DataFrame) -> str:
+    if latest.empty:
+        return ""
     lines = "".join(_decision_html(row) for row in latest.to_dict("records"))
     return (
         '<div style="margin-top:8px;border-top:1px solid rgba(128,128,128,.4);padding-top:4px">'
         f'<div style="font-size:11px;opacity:.75">the last items, newest first</div>{lines}</div>'
-        if lines
-        else ""
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from semcal_utils.media.readers import UnusableItem, read_picture
 from semcal_utils.rejection.stream_replay import StreamMoment, StreamReplay
 from semcal_utils.show.animation import PICTURES_SHOWN, Card, Frame, frame_places
-from semcal_utils.show.html import escaped, visible_text
+from semcal_utils.show.escaping import escaped, visible_text
 
 if TYPE_CHECKING:
     from datasets import Dataset
