@@ -158,18 +158,10 @@ def test_a_bin_ends_where_half_of_the_weight_lies_below():
     assert table["captions"].tolist() == [2, 2]
 
 
-@pytest.mark.parametrize("method", ["logistic", "isotonic"])
-def test_a_bound_of_one_leaves_no_ratio_but_one(method):
+def test_a_bound_of_one_leaves_no_ratio_but_one():
     raw = np.linspace(-1, 1, 60)
-    found = calibrate_items(raw, raw > 0, log_bound=0.0, method=method)
+    found = calibrate_items(raw, raw > 0, log_bound=0.0)
     np.testing.assert_allclose(found.log_ratios(raw), 0, atol=1e-12)
-
-
-def test_a_step_curve_keeps_half_a_caption_off_zero_by_hand():
-    # A balanced pool weighs 4 in all: the lower caption is real with 1/8 instead of 0, the upper
-    # with 2/3; odds of 1/7 and 2, then shifted to average one.
-    found = calibrate_items([0.0, 1.0], [False, True], log_bound=math.log(2), method="isotonic")
-    np.testing.assert_allclose(np.exp(found.log_ratios([0.0, 1.0])), [2 / 15, 28 / 15])
 
 
 # --- what a world is known by ---------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.acceptance import (
+from semcal_utils.acceptance.ratios import (
     accept_probability,
     checked_log_bound,
     log_mean_exp,

@@ -1,46 +1,40 @@
 """The `item_calibrated` recipe: log ratios calibrated caption by caption, without labels.
 
 On a balanced pool of held-out real and general captions r/(1 + r) must equal P(real|c). A logistic
-or isotonic curve makes it so; a shift makes E_G[min(r, M)] = 1, and M = |G|/|R| caps the ratio.
+curve makes it so; a shift makes E_G[min(r, M)] = 1, and M = |G|/|R| caps the ratio.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from semcal_utils.acceptance import checked_log_bound, log_mean_exp
-
-Method = Literal["logistic", "isotonic"]
-
-
-class _Curve(Protocol):
-    def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]: ...
+from semcal_utils.acceptance.ratios import checked_log_bound, log_mean_exp
 
 
 @dataclass(frozen=True)
 class ItemCalibration:
-    """A monotone curve from raw to calibrated log ratios.
+    """A rising line from raw to calibrated log ratios, capped.
 
     Attributes:
-        method: "logistic" or "isotonic".
         log_bound: cap of the calibrated log ratio, in nats.
-        shift: added, in nats, so that the capped ratio averages one over general captions.
-        curve: the fitted curve to P(real|c) on a balanced pool.
+        slope: of Platt's curve P(real|c) = 1/(1 + exp(-(slope·x + offset))) on a balanced pool,
+            zero or more.
+        offset: of the same curve, shifted so that the capped ratio averages one over general
+            captions; in nats.
+        unit: of x, the raw log ratio, in nats.
     """
 
-    method: Method
     log_bound: float
-    shift: float
-    curve: _Curve
+    slope: float
+    offset: float
+    unit: float
 
     def log_ratios(self, log_ratio: ArrayLike) -> NDArray[np.float64]:
         """Calibrate raw log ratios.
@@ -55,7 +49,8 @@ class ItemCalibration:
             ValueError: a ratio that is not finite.
         """
         raw = _checked_ratios(log_ratio)
-        return np.minimum(_log_odds(self.curve, raw) + self.shift, self.log_bound)
+        odds = self.slope * in_units(raw, self.unit) + self.offset
+        return np.minimum(odds, self.log_bound)
 
 
 def calibrate_items(
@@ -63,7 +58,6 @@ def calibrate_items(
     real: ArrayLike,
     *,
     log_bound: float,
-    method: Method = "logistic",
 ) -> ItemCalibration:
     """Calibrate log ratios on held-out general captions, some of which are real.
 
@@ -74,27 +68,27 @@ def calibrate_items(
         log_ratio: (n,) raw log ratios of held-out general captions, in nats.
         real: (n,) bool, which of them belong to R.
         log_bound: exact bound log(|G|/|R|) in nats.
-        method: "logistic" (slope and offset; the slope is never negative) or "isotonic" (any rising
-            curve, for a thousand captions or more).
 
     Returns:
-        The calibration.
+        The calibration: Platt's curve, nearly unpenalised.
 
     Raises:
-        ValueError: unknown method, ratios that are not finite, or no real captions.
+        ValueError: ratios that are not finite, or no real captions.
     """
     raw, members = _checked_ratios(log_ratio), np.asarray(real, dtype=bool)
     bound = checked_log_bound(log_bound)
-    if method not in ("logistic", "isotonic"):
-        raise ValueError(f"Unknown calibration {method!r}; choose logistic or isotonic.")
     if members.shape != raw.shape:
         raise ValueError(f"There are {len(raw)} log ratios but {len(members)} memberships.")
     if not members.any():
         raise ValueError("None of the held-out captions is real; hold out more of general_train.")
     values, outcomes, weights = _balanced_pool(raw, members)
-    curve = (_Logistic if method == "logistic" else _Isotonic)(values, outcomes, weights)
-    odds = _log_odds(curve, raw)
-    return ItemCalibration(method, bound, _shift_to_one(odds, bound), curve)
+    unit = solver_unit(values)
+    model = LogisticRegression(C=1e6, max_iter=1000)
+    model.fit(in_units(values, unit)[:, None], outcomes, sample_weight=weights)
+    slope = max(0.0, float(model.coef_[0, 0]))
+    offset = float(model.intercept_[0]) if slope > 0 else 0.0
+    shift = _shift_to_one(slope * in_units(raw, unit) + offset, bound)
+    return ItemCalibration(bound, slope, offset + shift, unit)
 
 
 def reliability(log_ratio: ArrayLike, real: ArrayLike, *, bins: int = 10) -> pd.DataFrame:
@@ -152,46 +146,6 @@ def solver_unit(values: NDArray[np.float64]) -> float:
 def in_units(values: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
     """Return values in a unit, cut at 30 of it: one outlier must not decide a whole curve."""
     return np.clip(values / unit, -30.0, 30.0)
-
-
-class _Logistic:
-    """Platt's curve P = 1/(1 + exp(-(s·log r + b))), nearly unpenalised."""
-
-    def __init__(
-        self,
-        values: NDArray[np.float64],
-        outcomes: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> None:
-        self._unit = solver_unit(values)
-        model = LogisticRegression(C=1e6, max_iter=1000)
-        model.fit(in_units(values, self._unit)[:, None], outcomes, sample_weight=weights)
-        self._slope = max(0.0, float(model.coef_[0, 0]))
-        self._offset = float(model.intercept_[0]) if self._slope > 0 else 0.0
-
-    def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._slope * in_units(values, self._unit) + self._offset
-
-
-class _Isotonic:
-    """The rising step curve nearest to the outcomes; half a caption keeps it off zero and one."""
-
-    def __init__(
-        self,
-        values: NDArray[np.float64],
-        outcomes: NDArray[np.float64],
-        weights: NDArray[np.float64],
-    ) -> None:
-        least = 0.5 * float(weights.min()) / float(weights.sum())
-        self._curve = IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip")
-        self._curve.fit(values, outcomes, sample_weight=weights)
-
-    def predict(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(logit(self._curve.predict(values)))
-
-
-def _log_odds(curve: _Curve, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(curve.predict(values), dtype=float)
 
 
 def _balanced_pool(

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.acceptance import accept_probability
 from semcal_utils.acceptance.label_matched import LabelMatched, fit_label_matched
+from semcal_utils.acceptance.ratios import accept_probability
 from semcal_utils.acceptance.sharpening import best_in_hindsight, sharpening_curve
 from semcal_utils.divergence import kl_divergence, noise_band, reduction_of
 from semcal_utils.divergence.frequencies import expected_filtered_frequencies, label_frequencies

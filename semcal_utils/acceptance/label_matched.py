@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.acceptance import accept_probability
 from semcal_utils.acceptance.label_matching import LabelMatching, match_labels
 from semcal_utils.acceptance.oracles import caption_oracle_log_ratios, label_oracle_pass_rate
+from semcal_utils.acceptance.ratios import accept_probability
 from semcal_utils.acceptance.sharpening import (
     POWERS,
     QUANTILES,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.acceptance import accept_probability, log_mean_exp
+from semcal_utils.acceptance.ratios import accept_probability, log_mean_exp
 from semcal_utils.divergence import (
     kl_divergence,
     noise_band,

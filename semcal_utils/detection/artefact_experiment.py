@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from semcal_utils.acceptance.oracles import label_oracle_acceptance
-from semcal_utils.detection import auc_interval, over_represented
 from semcal_utils.detection.artefacts import add_artefact, artefact_detector, spectra
 from semcal_utils.detection.benches import Bench
+from semcal_utils.detection.measures import auc_interval, over_represented
 from semcal_utils.divergence.intervals import measure_filter
 
 Caption = Callable[[Sequence[Any]], list[str]]

@@ -24,8 +24,8 @@ from semcal_utils.acceptance import accept_probability
 from semcal_utils.acceptance.calibration import calibrate_items
 from semcal_utils.acceptance.label_matched import fit_label_matched
 from semcal_utils.acceptance.oracles import label_oracle_acceptance
-from semcal_utils.detection import auc_interval, over_represented
 from semcal_utils.detection.benches import Bench
+from semcal_utils.detection.measures import auc_interval, over_represented
 from semcal_utils.detection.rivals import RatioEstimator
 from semcal_utils.divergence.intervals import measure_filter
 

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from semcal_utils.detection import auc_interval, over_represented
 from semcal_utils.detection.benches import Bench
 from semcal_utils.detection.caption_noise import NOISES, likely_words, noisy, pad, unseen_topic
+from semcal_utils.detection.measures import auc_interval, over_represented
 from semcal_utils.divergence.intervals import measure_filter
 
 Judge = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -48,12 +48,12 @@ def noise_rows(
         One row per trial, strength and method: trial, strength, method, reduction, low, high,
         pass_rate.
     """
-    rows = []
+    plain = bench.test["caption"].tolist()
+    trials = []
     for noise in NOISES:
-        for strength in strengths:
-            captions = noisy(bench.test["caption"].tolist(), noise, strength, seed=seed)
-            rows += _trial(noise, strength, judges, bench, captions, resamples, seed)
-    return pd.DataFrame(rows)
+        versions = {strength: noisy(plain, noise, strength, seed=seed) for strength in strengths}
+        trials.append(replaced_rows(judges, bench, versions, noise, resamples=resamples, seed=seed))
+    return pd.concat(trials, ignore_index=True)
 
 
 def replaced_rows(
@@ -78,9 +78,11 @@ def replaced_rows(
     Returns:
         Rows as in `noise_rows`.
     """
-    rows = []
-    for strength, captions in versions.items():
-        rows += _trial(trial, strength, judges, bench, captions, resamples, seed)
+    rows = [
+        _row(trial, strength, name, judge(captions), bench, resamples, seed)
+        for strength, captions in versions.items()
+        for name, judge in judges.items()
+    ]
     return pd.DataFrame(rows)
 
 
@@ -185,11 +187,11 @@ def padding_rows(
     train = bench.train
     words = likely_words(train.loc[train["real"], "caption"], train["caption"])
     owned = over_represented(bench.test["label"], bench.general, bench.real, bench.categories)
-    rows = []
-    for count in counts:
-        captions = pad(bench.test["caption"].tolist(), owned.tolist(), words, count, seed=seed)
-        rows += _trial("captions padded", count, judges, bench, captions, resamples, seed)
-    return pd.DataFrame(rows)
+    plain = bench.test["caption"].tolist()
+    versions: dict[float, list[str]] = {
+        count: pad(plain, owned.tolist(), words, count, seed=seed) for count in counts
+    }
+    return replaced_rows(judges, bench, versions, "captions padded", resamples=resamples, seed=seed)
 
 
 def novelty_auc(known: ArrayLike, new: ArrayLike) -> float:
@@ -205,21 +207,6 @@ def novelty_auc(known: ArrayLike, new: ArrayLike) -> float:
     old, fresh = np.asarray(known, dtype=float), np.asarray(new, dtype=float)
     is_new = np.r_[np.zeros(len(old), bool), np.ones(len(fresh), bool)]
     return auc_interval(is_new, -np.r_[old, fresh]).value
-
-
-def _trial(
-    trial: str,
-    strength: float,
-    judges: Mapping[str, Judge],
-    bench: Bench,
-    captions: Sequence[str],
-    resamples: int,
-    seed: int,
-) -> list[dict[str, Any]]:
-    return [
-        _row(trial, strength, name, judge(captions), bench, resamples, seed)
-        for name, judge in judges.items()
-    ]
 
 
 def _row(
