@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fault_projects import Project, assert_same_outcome, kill
 
-KILLS = 8
+KILLS = 6
 LONGEST = 30.0
 """Seconds until a kill. A notebook takes 4 to 20 of them, so that every part of a run is hit, and a
 run that is killed every quarter of a minute still gets on."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tries import COUNTS
 
-SECONDS = 30
+SECONDS = 12
 
 
 @pytest.mark.long
