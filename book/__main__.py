@@ -9,6 +9,7 @@ from pathlib import Path
 
 from book.problems import PublishingError
 from semcal_utils import runs
+from semcal_utils.runs.terminal import run_command
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,4 +69,4 @@ def assignments(root: Path) -> list[str]:
 COMMANDS = {"publish": publish, "book": book, "assignments": assignments}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("book", main))

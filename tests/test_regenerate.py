@@ -86,6 +86,7 @@ def test_options_choose_steps(root):
         ("notebooks: {02_second: {SEED: 1}}\ndatasets: {a: {}}", "'SEED'"),
         ("notebooks: {09_none: {}}\ndatasets: {a: {}}", "'09_none', which does not exist"),
         ("data: {a: {}}", "unknown key 'data'"),
+        ("shared: {SEVERITIES: [mild]}\ndatasets: {a: {}}", "'SEVERITIES'.* is now called WORLDS"),
         ("shared: {SEED: 1}", "names no dataset"),
         ("datasets: {a: [", "not readable as YAML"),
     ],
@@ -94,6 +95,28 @@ def test_a_profile_that_no_notebook_would_obey_is_refused(root, text, sentence):
     profile(root, "wrong", text)
     with pytest.raises(PlanError, match=sentence):
         make_plan("wrong", root)
+
+
+@pytest.mark.parametrize(
+    ("shared", "sentence"),
+    [
+        ("{WORLDS: {far: wide}}", "The world 'far' of WORLDS has the value 'wide'"),
+        ("{WORLDS: {}}", "WORLDS names no world"),
+        ("{RECIPE: stream}", "'stream' is now called 'label_matched'"),
+        ("{RECIPES: [paper, best]}", "no recipe 'best'; choose from paper, item_calibrated"),
+    ],
+)
+def test_worlds_and_recipes_that_cannot_be_are_refused_before_anything_runs(
+    root, capsys, shared, sentence
+):
+    parameters = "WORLDS: dict = {'far': 0.9}\nRECIPE: str = 'paper'\nRECIPES: list = []"
+    notebook(root, "03_third", "1 + 1", parameters=parameters)
+    profile(root, "wrong", f"shared: {shared}\ndatasets: {{a: {{}}}}")
+    assert regenerate.main(["--profile", "wrong"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("semcal_utils.regenerate: 03_third of profile 'wrong': ")
+    assert sentence in said
+    assert not (root / "data").exists()
 
 
 def test_a_whole_number_is_a_fine_float(root):

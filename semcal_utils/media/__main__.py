@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import textwrap
 import warnings
 from collections import Counter
@@ -14,6 +15,7 @@ from tqdm.auto import tqdm
 
 from semcal_utils.media import HUB, load_items, modality, undecoded
 from semcal_utils.media.readers import READERS, UnusableItem
+from semcal_utils.runs.terminal import run_command
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -95,4 +97,4 @@ def _advice(source: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command("semcal_utils.media", main))

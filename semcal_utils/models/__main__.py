@@ -14,6 +14,7 @@ from semcal_utils.models.grid import ModelSettings, draw_worlds, processes, trai
 from semcal_utils.models.model_cards import publish_language_model
 from semcal_utils.runs import Run, open_run, project_root
 from semcal_utils.runs.plan import PlanError, declared_parameters, make_plan
+from semcal_utils.runs.terminal import run_command
 
 NOTEBOOK = "02_fine_tuning"
 
@@ -78,4 +79,4 @@ def train_dataset(run: Run, settings: ModelSettings, owner: str | None = None) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("semcal_utils.models", main))

@@ -200,9 +200,12 @@ def check_names(
     for section, values, allowed in sections:
         for name in values:
             if name not in allowed or name in reserved:
-                choices = ", ".join(choice for choice in allowed if choice not in reserved)
                 if name in FORMER_NAMES:
-                    choices = f"{choices}; {name} is now called {FORMER_NAMES[name]}"
+                    raise PlanError(
+                        f"Profile {profile!r} sets {name!r} under `{section}`, which is now called "
+                        f"{FORMER_NAMES[name]}; see its declaration in the notebooks."
+                    )
+                choices = ", ".join(choice for choice in allowed if choice not in reserved)
                 raise PlanError(
                     f"Profile {profile!r} sets {name!r} under `{section}`, but no notebook there "
                     f"declares it; the parameters are {choices}."
