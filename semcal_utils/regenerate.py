@@ -20,7 +20,7 @@ from semcal_utils import runs, worlds
 from semcal_utils.acceptance.recipes import check_recipe
 from semcal_utils.runs import reproduction
 from semcal_utils.runs.chains import MemoryWatch, Outcome, run_all
-from semcal_utils.runs.marks import mark, reason_to_run, run_of
+from semcal_utils.runs.marks import mark, read_mark, reason_to_run, run_of
 from semcal_utils.runs.notebook_files import UnreadableNotebook
 from semcal_utils.runs.plan import PlanError, Step, make_plan, select_steps
 from semcal_utils.runs.report_page import write_page
@@ -236,9 +236,9 @@ def look_for_damage(steps: list[Step], *, discard: bool) -> int:
                 print(sentence)
                 continue
             runs.discard(run, name)
-            maker = runs.maker_of(name, default="")
             for step in mine:
-                if maker in ("", step.notebook):
+                made = read_mark(mark(step)).get("artefacts", [])
+                if name in {artefact.partition("#")[0] for artefact in made}:
                     mark(step).unlink(missing_ok=True)
             print(f"{run.path(name)} was damaged and is discarded; it is made again now.")
     if not count:

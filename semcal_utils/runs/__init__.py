@@ -15,12 +15,12 @@ from semcal_utils.runs.places import (
     PUBLISHED_PROFILE,
     ROOT_VARIABLE,
     is_folder_name,
-    maker_of,
     project_root,
 )
 from semcal_utils.runs.run import Run, open_run
 from semcal_utils.runs.stamps import (
     FORCE_VARIABLE,
+    MADE_VARIABLE,
     changed_versions,
     library_versions,
     new_force_token,
@@ -28,6 +28,7 @@ from semcal_utils.runs.stamps import (
 
 __all__ = [
     "FORCE_VARIABLE",
+    "MADE_VARIABLE",
     "METRICS",
     "PUBLISHED_PROFILE",
     "ROOT_VARIABLE",
@@ -43,7 +44,6 @@ __all__ = [
     "held",
     "is_folder_name",
     "library_versions",
-    "maker_of",
     "new_force_token",
     "open_run",
     "plain",

@@ -13,6 +13,7 @@ from typing import Any
 from semcal_utils import runs
 from semcal_utils.runs.notebook_files import read_notebook
 from semcal_utils.runs.plan import Step
+from semcal_utils.runs.runner import made_by
 from semcal_utils.runs.sources import package_digest
 
 CHANGES = {
@@ -84,14 +85,11 @@ def record_finished(step: Step, state: dict[str, Any], seconds: float) -> None:
             the outcome.
         seconds: Duration.
     """
-    run = run_of(step)
-    there = runs.artefacts_of(run) if run else []
-    if run and runs.METRICS in there:
-        # Several notebooks write into this one file, each its own sections.
-        there = [name for name in there if name != runs.METRICS] + run.metrics_sections()
-    made = [name for name in there if runs.maker_of(name, default="") == step.notebook]
+    listed = made_by(step)
+    made = sorted({*listed.read_text("utf-8").splitlines()}) if listed.exists() else []
     note = {"made_from": state, "state": runs.digest(state), "artefacts": made}
     runs.write_json(mark(step), {**note, "seconds": seconds, "dataset": step.dataset})
+    listed.unlink(missing_ok=True)
 
 
 def made_from(step: Step) -> dict[str, Any]:

@@ -11,7 +11,8 @@ PUBLISHED_PROFILE = "workbook"
 PUBLISHED = Path("figures") / "published"
 """What `make publish` writes; all else in `figures/` is what the last run drew."""
 
-# What to tell a reader who opens a notebook before the one that feeds it.
+# What to tell a reader who opens a notebook before the one that feeds it. Who made an artefact that
+# is there stands in the note of its notebook (marks.py).
 MADE_BY = {
     "items": "01_captioning",
     "models/captioner": "01_captioning",
@@ -24,7 +25,6 @@ MADE_BY = {
     "without_labels.parquet": "03_acceptance_probabilities",
     "filtered/": "04_rejection_sampling",
     "metrics.json": "05_divergence_metrics",
-    "metrics.json#detection": "06_detection_metrics",
 }
 
 
@@ -54,20 +54,9 @@ def is_folder_name(name: str) -> bool:
     return Path(name).name == name
 
 
-def maker_of(name: str, *, default: str | None = None) -> str:
-    """Return the notebook that makes an artefact.
-
-    Args:
-        name: An artefact, or one section of `metrics.json`, as `metrics.json#detection`.
-        default: What to return where no notebook is known to make it.
-
-    Raises:
-        ValueError: No notebook is known to make it, and there is no default.
-    """
+def first_maker_of(name: str) -> str:
+    """Return the notebook to run for an artefact that nobody has made yet, or an empty text."""
     for prefix in sorted(MADE_BY, key=len, reverse=True):
-        folder = prefix if prefix.endswith("/") else f"{prefix}#"
-        if name == prefix or name.startswith(folder):
+        if name == prefix or (prefix.endswith("/") and name.startswith(prefix)):
             return MADE_BY[prefix]
-    if default is not None:
-        return default
-    raise ValueError(f"No notebook makes {name!r}; the artefacts are {', '.join(MADE_BY)}.")
+    return ""

@@ -20,8 +20,8 @@ from semcal_utils.runs.places import (
     METRICS,
     PUBLISHED,
     PUBLISHED_PROFILE,
+    first_maker_of,
     is_folder_name,
-    maker_of,
     project_root,
 )
 
@@ -67,6 +67,8 @@ class Run:
                     frame = make()
                     check_item_ids(frame, name)
                     self._write_table(name, frame, stamp)
+        with storing(self.path(name)):
+            stamps.note_made(name)
         return self.load_table(name)
 
     def load_table(self, name: str) -> pd.DataFrame:
@@ -111,6 +113,8 @@ class Run:
         """
         stamp = stamps.stamp_of(parameters, make)
         target = self.path(name)
+        with storing(target):
+            stamps.note_made(name)
         if self._is_current(name, stamp):
             return target, False
         with locks.held(self.folder, name) as waited:
@@ -151,6 +155,8 @@ class Run:
                     raise DamagedArtefact(f"{error}; {self._remedy()}") from error
                 known = {}
             write_json(path, seals.sealed_numbers({**known, section: plain(numbers)}))
+        with storing(path):
+            stamps.note_made(f"{METRICS}#{section}")
 
     def load_metrics(self) -> dict[str, Any]:
         """Return every section of `metrics.json`."""
@@ -267,9 +273,10 @@ class Run:
     def _existing(self, name: str) -> Path:
         path = self.path(name)
         if not path.exists():
+            maker = first_maker_of(name) or "that makes it"
             raise MissingArtefact(
                 f"{name} of {self.dataset} (profile {self.profile}) does not exist yet: run the "
-                f"notebook {maker_of(name)} first, or `python -m semcal_utils.regenerate "
+                f"notebook {maker} first, or `python -m semcal_utils.regenerate "
                 f"--profile {self.profile} --dataset {self.dataset}` for all of them."
             )
         return path

@@ -41,6 +41,8 @@ def run_step(step: Step, *, place: int = 0) -> None:
         with runs.storing(step.output, but=(PapermillExecutionError,)):
             step.output.parent.mkdir(parents=True, exist_ok=True)
             keep_side_files_in(runtime)
+            made_by(step).unlink(missing_ok=True)
+            os.environ[runs.MADE_VARIABLE] = str(made_by(step))
             _execute(step, title, place)
     except UnreadableNotebook as error:
         raise NotebookFailed(str(error)) from error
@@ -63,6 +65,11 @@ def run_step(step: Step, *, place: int = 0) -> None:
             f"{step.notebook}: Python's kernel does not start ({error}). `make install` puts it "
             "right; a program that guards the machine may also forbid it to listen on loopback."
         ) from error
+
+
+def made_by(step: Step) -> Path:
+    """Return the list of what a notebook made, which its kernel writes while it runs."""
+    return step.output.with_name(f".{step.notebook}.made.txt")
 
 
 def _execute(step: Step, title: str, place: int) -> None:

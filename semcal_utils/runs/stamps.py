@@ -6,12 +6,15 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from semcal_utils.runs.files import plain
 from semcal_utils.runs.sources import code_behind
 
 FORCE_VARIABLE = "SEMCAL_FORCE"
+MADE_VARIABLE = "SEMCAL_MADE"
+"""Names a file in which a notebook that is run headless lists what it made or found current."""
 LIBRARIES = ("semcal-utils", "torch", "transformers", "datasets", "numpy", "scikit-learn")
 
 
@@ -55,6 +58,13 @@ def stamp_of(parameters: Mapping[str, object], make: Callable[..., Any]) -> dict
         "versions": library_versions(),
         "code": code_behind(make),
     }
+
+
+def note_made(name: str) -> None:
+    """Note that the notebook of this process makes an artefact, where somebody keeps the list."""
+    if place := os.environ.get(MADE_VARIABLE):
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(f"{name}\n")
 
 
 def force_mark() -> dict[str, str]:
