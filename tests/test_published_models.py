@@ -59,6 +59,11 @@ def hub(monkeypatch) -> Iterator[Hub]:
 
     class Handler(BaseHTTPRequestHandler):
         def reply(self) -> None:
+            if self.path == "/api/agent-harnesses":
+                # huggingface_hub asks this once a process, without a token, before its first
+                # request to us: no part of publishing, and best left unanswered and uncached.
+                self.send_error(404)
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             found.tokens.add(self.headers.get("Authorization"))
             server = f"http://127.0.0.1:{self.server.server_port}"
